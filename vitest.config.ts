@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    projects: ['packages/*', 'examples/server', 'vitest.repo.ts'],
+    projects: ['packages/*', 'examples/server', 'vitest.repo.config.ts'],
     globalSetup: ['./test-services/setup.ts'],
     coverage: {
       provider: 'v8',
