@@ -54,6 +54,8 @@ function supervisorProcess(): ChildProcess {
   child.on('message', (report: Report) => handlers.get(report.id)?.(report));
   child.unref();
   child.channel?.unref();
+  // A worker of the test runner outlives a killed runner while its test hangs: its servers do not.
+  process.once('disconnect', () => child.connected && child.disconnect());
   supervisor = child;
   return child;
 }
