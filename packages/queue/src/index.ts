@@ -1,0 +1,46 @@
+export { type Clock, type ClockTimer, systemClock } from './clock.js';
+export type { QueueCounters } from './counters.js';
+export type { Duration } from './duration.js';
+export { isQueueError, QueueError, type QueueErrorCode, type QueueIssue } from './errors.js';
+export type { EventHub, QueueEvent, QueueEvents } from './events.js';
+export type { HealthReport } from './health.js';
+export type { Logger } from './logger.js';
+export type { NewTaskOptions } from './new-task.js';
+export {
+  createQueue,
+  type EnqueueItem,
+  type EnqueueOptions,
+  type NamedTask,
+  Queue,
+  type QueueInternals,
+  type QueueOptions,
+} from './queue.js';
+export {
+  isRetryAt,
+  isUnrecoverableError,
+  type ResolvedRetryPolicy,
+  RetryAt,
+  type RetryDecision,
+  type RetryPolicy,
+  UnrecoverableError,
+} from './retry.js';
+export type { StandardIssue, StandardResult, StandardSchema } from './standard-schema.js';
+export type * from './store.js';
+export { type MemoryStoreOptions, memoryStore } from './stores/memory.js';
+export {
+  type AnyTaskDefinition,
+  defineTask,
+  handle,
+  type TaskContext,
+  type TaskDefinition,
+  type TaskHandler,
+  type TaskOptions,
+} from './task.js';
+export type { WorkerOptions } from './worker/options.js';
+export {
+  type AnyQueue,
+  createWorker,
+  Worker,
+  type WorkerCloseReport,
+  type WorkerStats,
+} from './worker/worker.js';

@@ -1,0 +1,82 @@
+import type { QueueErrorCode, QueueIssue } from './errors.js';
+import { invalid, shown } from './options.js';
+import type { StandardIssue, StandardSchema } from './standard-schema.js';
+
+/** Where an issue is, as `payload.items[0].to`. */
+function pathOf(root: string, issue: StandardIssue): string {
+  let path = root;
+  for (const part of issue.path ?? []) {
+    const key = typeof part === 'object' ? part.key : part;
+    path += typeof key === 'number' ? `[${key}]` : `.${String(key)}`;
+  }
+  return path;
+}
+
+/** The value an issue is about, for the message. */
+function valueAt(value: unknown, issue: StandardIssue): unknown {
+  let found = value;
+  for (const part of issue.path ?? []) {
+    const key = typeof part === 'object' ? part.key : part;
+    if (typeof found !== 'object' || found === null || !Object.hasOwn(found, key)) return undefined;
+    found = (found as Record<PropertyKey, unknown>)[key];
+  }
+  return found;
+}
+
+/**
+ * Checks a value against a schema.
+ * @returns what the schema makes of it
+ * @throws QueueError with the given code, naming the first path and listing all
+ */
+export async function checked(
+  schema: StandardSchema<unknown, unknown> | undefined,
+  value: unknown,
+  root: string,
+  code: QueueErrorCode,
+): Promise<unknown> {
+  if (schema === undefined) return value;
+  const validation = schema['~standard'].validate(value);
+  const outcome = validation instanceof Promise ? await validation : validation;
+  if (outcome.issues === undefined) return outcome.value;
+  const issues: QueueIssue[] = outcome.issues.map((issue) => ({
+    path: pathOf(root, issue),
+    rule: `valid (${issue.message})`,
+    received: shown(valueAt(value, issue)),
+  }));
+  throw invalid(code, issues);
+}
+
+/**
+ * The JSON text of a value; `undefined` becomes null.
+ * @throws QueueError with the given code when the value has no JSON form or the text is too long
+ */
+export function encoded(
+  value: unknown,
+  root: string,
+  code: QueueErrorCode,
+  maxBytes: number,
+): string {
+  let text: string | undefined;
+  try {
+    text = value === undefined ? 'null' : JSON.stringify(value);
+  } catch (cause) {
+    throw invalid(
+      code,
+      [{ path: root, rule: 'a value that JSON can hold', received: shown(String(cause)) }],
+      cause,
+    );
+  }
+  if (text === undefined) {
+    throw invalid(code, [
+      { path: root, rule: 'a value that JSON can hold', received: shown(value) },
+    ]);
+  }
+  // A UTF-16 unit takes one to three bytes, so most texts need no counting.
+  const tooLong =
+    text.length > maxBytes || (text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes);
+  if (tooLong) {
+    const received = `${Buffer.byteLength(text)} bytes`;
+    throw invalid(code, [{ path: root, rule: `at most ${maxBytes} bytes of JSON`, received }]);
+  }
+  return text;
+}

@@ -1,0 +1,95 @@
+import {
+  type Attributes,
+  type Context,
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api';
+import type { ClaimedTask } from './store.js';
+import { VERSION } from './version.js';
+
+const tracer = (): Tracer => trace.getTracer('@holdfast/queue', VERSION);
+
+/** Runs `fn` in a producer span; what `fn` is given carries the span in headers. */
+export async function enqueueSpan<T>(
+  queue: string,
+  count: number,
+  fn: (carrier: Readonly<Record<string, string>>, span: Span) => Promise<T>,
+): Promise<T> {
+  const attributes: Attributes = {
+    'messaging.system': 'holdfast',
+    'messaging.operation.type': 'send',
+    'messaging.operation.name': 'enqueue',
+    'messaging.destination.name': queue,
+  };
+  if (count !== 1) attributes['messaging.batch.message_count'] = count;
+  const span = tracer().startSpan(`enqueue ${queue}`, { kind: SpanKind.PRODUCER, attributes });
+  const active = trace.setSpan(context.active(), span);
+  const carrier: Record<string, string> = {};
+  propagation.inject(active, carrier);
+  try {
+    return await context.with(active, () => fn(carrier, span));
+  } catch (error) {
+    fail(span, error);
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
+/** Marks an enqueue's span with what it caused. */
+export function markEnqueued(span: Span, ids: readonly string[]): void {
+  if (ids.length === 0) return;
+  span.setAttribute('holdfast.consequence', 'task.enqueued');
+  span.setAttribute('holdfast.consequence.value', ids.length);
+  if (ids.length === 1) span.setAttribute('messaging.message.id', ids[0] as string);
+}
+
+/** The span of one attempt and the context its handler runs in. */
+export interface AttemptSpan {
+  readonly span: Span;
+  readonly context: Context;
+}
+
+/**
+ * Starts the span of an attempt: a trace of its own, linked to the producer's, since an attempt may come hours later
+ * and more than once. The producer's baggage (the request ID) is active in the handler.
+ */
+export function attemptSpan(task: ClaimedTask): AttemptSpan {
+  const producer = propagation.extract(ROOT_CONTEXT, task.headers);
+  const link = trace.getSpanContext(producer);
+  const span = tracer().startSpan(
+    `process ${task.queue}`,
+    {
+      kind: SpanKind.CONSUMER,
+      links: link === undefined ? [] : [{ context: link }],
+      attributes: {
+        'messaging.system': 'holdfast',
+        'messaging.operation.type': 'process',
+        'messaging.operation.name': 'process',
+        'messaging.destination.name': task.queue,
+        'messaging.message.id': task.id,
+        'holdfast.queue.task': task.name,
+        'holdfast.queue.attempt': task.attempt,
+      },
+    },
+    ROOT_CONTEXT,
+  );
+  return { span, context: trace.setSpan(producer, span) };
+}
+
+/** Ends a span as failed. */
+export function fail(span: Span, error: unknown): void {
+  const name = error instanceof Error ? error.name : typeof error;
+  if (error instanceof Error) span.recordException(error);
+  span.setAttribute('error.type', name);
+  span.setStatus({
+    code: SpanStatusCode.ERROR,
+    message: error instanceof Error ? error.message : name,
+  });
+}

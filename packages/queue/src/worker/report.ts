@@ -1,0 +1,72 @@
+import type { Logger } from '../logger.js';
+import type { QueueInternals } from '../queue.js';
+import type { ClaimedTask, Settlement } from '../store.js';
+
+/** A settlement on its way to the store. */
+export interface PendingSettlement {
+  readonly task: ClaimedTask;
+  readonly settlement: Settlement;
+  readonly durationMs: number;
+  /** Sent before, with no answer: the store may know it already. */
+  unsure: boolean;
+}
+
+/** Counts, logs and announces what the store made of a settlement. */
+export function reportSettled(
+  pending: PendingSettlement,
+  verdict: 'ok' | 'stale',
+  internals: QueueInternals,
+  logger: Logger,
+): void {
+  const { task, unsure } = pending;
+  if (verdict === 'ok') {
+    reportAccepted(pending, internals, logger);
+    return;
+  }
+  const fields = { module: 'queue', queue: task.queue, task_id: task.id, epoch: task.epoch };
+  if (unsure) {
+    logger.debug(fields, 'settled before the answer was lost, or taken over');
+    return;
+  }
+  internals.counters.lost++;
+  logger.warn(fields, 'the lease had been taken over: what this attempt did is not recorded');
+  internals.hub.emit('task.lost', task.id, {
+    name: task.name,
+    attempt: task.attempt,
+    epoch: task.epoch,
+  });
+}
+
+function reportAccepted(
+  pending: PendingSettlement,
+  internals: QueueInternals,
+  logger: Logger,
+): void {
+  const { task, settlement, durationMs } = pending;
+  const { counters, hub } = internals;
+  const { id, name, attempt, queue } = task;
+  const fields = { module: 'queue', queue, task_id: id, name, attempt };
+  switch (settlement.outcome) {
+    case 'completed':
+      counters.completed++;
+      hub.emit('task.completed', id, { name, attempt, durationMs });
+      break;
+    case 'retry':
+      counters.failed++;
+      logger.warn(
+        { ...fields, error: settlement.entry.message },
+        'an attempt failed; the task will run again',
+      );
+      hub.emit('task.failed', id, { name, attempt, entry: settlement.entry });
+      break;
+    case 'dead':
+      counters.dead++;
+      logger.error({ ...fields, error: settlement.entry.message }, 'a task failed for good');
+      hub.emit('task.dead', id, { name, attempt, entry: settlement.entry });
+      break;
+    case 'released':
+      counters.released++;
+      hub.emit('task.released', id, { name });
+      break;
+  }
+}
