@@ -43,8 +43,11 @@ export interface SqlExecutor {
     values?: readonly unknown[],
     options?: QueryOptions,
   ): Promise<QueryResult<Row>>;
-  /** Runs a script of several statements without parameters (migrations). */
-  exec(script: string): Promise<void>;
+  /**
+   * Runs a script of several statements without parameters (migrations). Outside of a transaction it is one of its own.
+   * `timeout` is for the whole script.
+   */
+  exec(script: string, options?: { timeout?: Duration }): Promise<void>;
 }
 
 /** A transaction in progress. It ends when the function it was given to settles. */

@@ -1,0 +1,100 @@
+import type { Logger } from '../logger.js';
+import type { Engine } from '../session.js';
+
+/** Upper bound of the write-ahead log, and with it of the time that a start after a crash takes. */
+const CHECKPOINT_BYTES = 32 * 1024 * 1024;
+const INTERVAL_MS = 15_000;
+/** As autovacuum: a fixed number of dead rows plus a share of the live ones. */
+const DEAD_ROWS = 2_000;
+const DEAD_SHARE = 0.2;
+
+/** What one round did. */
+export interface MaintenanceReport {
+  walBytes: number;
+  checkpointed: boolean;
+  vacuumed: string[];
+}
+
+/**
+ * Does what background processes do in a server: PGlite has neither checkpointer nor autovacuum, so its log would
+ * grow for ever and dead rows would never be re-used.
+ */
+export class Maintenance {
+  readonly #engine: Engine;
+  readonly #logger: Logger;
+  readonly #stop = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #checkpointAt: string | undefined;
+
+  constructor(engine: Engine, logger: Logger) {
+    this.#engine = engine;
+    this.#logger = logger;
+  }
+
+  start(): void {
+    this.#timer = setTimeout(() => void this.#round(), INTERVAL_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#stop.abort();
+  }
+
+  async run(): Promise<MaintenanceReport> {
+    const walBytes = await this.#walBytes();
+    const checkpointed = walBytes >= CHECKPOINT_BYTES;
+    if (checkpointed) {
+      await this.#run('CHECKPOINT');
+      this.#checkpointAt = undefined;
+      await this.#walBytes();
+    }
+    const vacuumed = await this.#bloatedTables();
+    // Each in a turn of its own, so that callers get theirs in between.
+    for (const table of vacuumed) await this.#run(`VACUUM (ANALYZE) ${table}`);
+    return { walBytes, checkpointed, vacuumed };
+  }
+
+  async #round(): Promise<void> {
+    try {
+      await this.run();
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      this.#logger.warn(
+        { module: 'sql', err: error },
+        'Maintenance of the embedded database failed',
+      );
+    }
+    if (!this.#stop.signal.aborted) this.start();
+  }
+
+  /** Bytes of log since the last checkpoint (or since the start). */
+  async #walBytes(): Promise<number> {
+    const row = await this.#row(
+      'SELECT pg_current_wal_lsn()::text AS at, pg_wal_lsn_diff(pg_current_wal_lsn(), coalesce($1::pg_lsn, pg_current_wal_lsn()))::float8 AS bytes',
+      [this.#checkpointAt ?? null],
+    );
+    this.#checkpointAt ??= String(row.at);
+    return Number(row.bytes);
+  }
+
+  async #bloatedTables(): Promise<string[]> {
+    const row = await this.#row(
+      `SELECT coalesce(array_agg(format('%I.%I', schemaname, relname)), '{}')::text[] AS tables
+       FROM pg_stat_user_tables WHERE n_dead_tup > $1::float8 + $2::float8 * n_live_tup`,
+      [String(DEAD_ROWS), String(DEAD_SHARE)],
+    );
+    return row.tables as string[];
+  }
+
+  #row(text: string, values: readonly unknown[]): Promise<Record<string, unknown>> {
+    return this.#engine.use(
+      async (session) => (await session.query(text, values, {})).rows[0] ?? {},
+      this.#stop.signal,
+    );
+  }
+
+  async #run(command: string): Promise<void> {
+    await this.#engine.use((session) => session.script(command, {}), this.#stop.signal);
+  }
+}

@@ -1,0 +1,1 @@
+export { type TestDatabase, testDatabases } from './testing/test-databases.js';
