@@ -1,0 +1,61 @@
+import { context } from '@opentelemetry/api';
+import { type ExchangeObserver, UNMATCHED_ROUTE } from './http-exchange.js';
+import { type HeaderRecord, REQUEST_ID_HEADER } from './request-id.js';
+
+/** The part of Hono's context that is read and written here. */
+export interface HonoContextLike {
+  readonly req: {
+    readonly method: string;
+    readonly path: string;
+    readonly url: string;
+    readonly routePath?: string;
+    readonly matchedRoutes?: readonly { readonly method: string; readonly path: string }[];
+    header(name: string): string | undefined;
+  };
+  readonly res: { readonly status: number };
+  readonly error?: unknown;
+  header(name: string, value: string): void;
+}
+
+/** A middleware for Hono: `app.use(http.hono)`, before everything else. */
+export type HonoMiddleware = (c: HonoContextLike, next: () => Promise<void>) => Promise<void>;
+
+const READ_HEADERS = ['x-request-id', 'traceparent', 'tracestate', 'baggage'];
+
+/** Makes the middleware. The exchange ends when the handler has made its response; a streamed body is not waited for. */
+export function honoMiddleware(observer: ExchangeObserver): HonoMiddleware {
+  return async (c, next) => {
+    const exchange = observer.begin({
+      method: c.req.method,
+      path: c.req.path,
+      scheme: c.req.url.startsWith('https:') ? 'https' : 'http',
+      headers: readHeaders(c),
+    });
+    try {
+      await context.with(exchange.context, next);
+      // after the handler: a Response made by hand does not take over headers that were set before
+      c.header(REQUEST_ID_HEADER, exchange.requestId);
+    } catch (error) {
+      exchange.end({ status: 500, route: routeOf(c, 500), error });
+      throw error;
+    }
+    const { status } = c.res;
+    const error = status >= 500 ? c.error : undefined;
+    exchange.end({ status, route: routeOf(c, status), ...(error === undefined ? {} : { error }) });
+  };
+}
+
+function readHeaders(c: HonoContextLike): HeaderRecord {
+  const headers: Record<string, string | undefined> = {};
+  for (const name of READ_HEADERS) headers[name] = c.req.header(name);
+  return headers;
+}
+
+/**
+ * The path of the route: the most special handler that matched, even when a middleware answered for it (401). With
+ * none, what matched is middleware, and a 404 belongs to no route.
+ */
+function routeOf(c: HonoContextLike, status: number): string | undefined {
+  const handlers = c.req.matchedRoutes?.filter(({ method }) => method !== 'ALL') ?? [];
+  return handlers.at(-1)?.path ?? (status === 404 ? UNMATCHED_ROUTE : c.req.routePath);
+}
