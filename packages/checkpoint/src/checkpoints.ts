@@ -1,4 +1,3 @@
-import { canonicalJson } from './canonical-json.js';
 import type {
   Checkpoint,
   CheckpointInfo,
@@ -10,12 +9,13 @@ import type {
   VerifyReport,
 } from './checkpoint.js';
 import { systemClock } from './clock.js';
-import { decodeCursor, encodeCursor } from './cursor.js';
+import { decodeCursor } from './cursor.js';
 import { durationMs } from './duration.js';
 import { CheckpointError } from './errors.js';
 import { Handlers, type SubjectHandler } from './handlers.js';
 import { type CloseReport, InFlight } from './in-flight.js';
-import { checksumOf, contentHashOf } from './integrity.js';
+import { checksumOf } from './integrity.js';
+import { rolledBackVersion, savedVersion, type UnsealedVersion } from './new-version.js';
 import {
   type CheckpointsOptions,
   type CloseOptions,
@@ -30,13 +30,12 @@ import {
   type UndoOptions,
   type VerifyOptions,
 } from './options.js';
+import { defined, page } from './page.js';
 import { splitState } from './segments.js';
-import type { CheckpointStore, InTransaction, NewVersion, StoredVersion } from './store.js';
+import type { CheckpointStore, InTransaction, StoredVersion } from './store.js';
 import { type CheckpointStats, type Counters, newCounters, observe, span } from './telemetry.js';
-import { uuidv7 } from './uuid.js';
 import { infoOf, Vault } from './vault.js';
 
-const MAX_METADATA_BYTES = 65_536;
 const SCAN_PAGE = 100;
 
 /** Makes checkpoints over a store. */
@@ -96,26 +95,9 @@ export class Checkpoints<Tx = unknown> implements AsyncDisposable {
     return this.#run('checkpoint save', subject, async () => {
       const given = check(rules.save, options, 'options');
       this.#handlers.find(subject)?.check(state);
-      const { manifest, segments, size } = splitState(state, this.#maxStateBytes);
-      const refs = segments.map(({ hash }) => hash);
-      const info = await this.#append(
-        {
-          id: uuidv7(),
-          subject,
-          label: given.label ?? null,
-          tags: [...new Set(given.tags)],
-          author: given.author ?? null,
-          metadata: metadataOf(options.metadata),
-          size,
-          contentHash: contentHashOf(manifest, refs),
-          origin: { kind: 'save' },
-          manifest,
-          refs,
-          segments,
-          expectedVersion: given.expectedVersion ?? null,
-        },
-        options,
-      );
+      const split = splitState(state, this.#maxStateBytes);
+      const version = savedVersion(subject, split, { ...given, metadata: options.metadata });
+      const info = await this.#append(version, options);
       this.#counters.saves += 1;
       return info;
     });
@@ -208,7 +190,10 @@ export class Checkpoints<Tx = unknown> implements AsyncDisposable {
           const target = await this.#find(subject, selector, { tx });
           const state = await this.#vault.open(target, { tx });
           // First the record: it keeps other writers of the subject waiting while the owner restores.
-          const record = await this.#append(recordOf(target, by, reason, expectedVersion), { tx });
+          const record = await this.#append(
+            rolledBackVersion(target, by, reason, expectedVersion),
+            { tx },
+          );
           const checkpoint = infoOf(target);
           await handler.restore(state, { tx, subject, checkpoint, by, reason });
           return record;
@@ -302,10 +287,7 @@ export class Checkpoints<Tx = unknown> implements AsyncDisposable {
     });
   }
 
-  async #append(
-    version: Omit<NewVersion, 'checksum'>,
-    options: InTransaction<Tx>,
-  ): Promise<CheckpointInfo> {
+  async #append(version: UnsealedVersion, options: InTransaction<Tx>): Promise<CheckpointInfo> {
     const complete = { ...version, checksum: checksumOf(version) };
     const { kind: _kind, ...given } = await this.#vault.append(complete, { tx: options.tx });
     const { segments: _segments, expectedVersion: _expected, ...facts } = complete;
@@ -342,63 +324,4 @@ export class Checkpoints<Tx = unknown> implements AsyncDisposable {
       if (versions.length < SCAN_PAGE) return;
     }
   }
-}
-
-/** The version that records a rollback: it refers to the parts of the one restored, so it costs next to nothing. */
-function recordOf(
-  target: StoredVersion,
-  by: string,
-  reason: string,
-  expectedVersion: number | null,
-): Omit<NewVersion, 'checksum'> {
-  const { subject, version, size, contentHash, manifest, refs } = target;
-  return {
-    id: uuidv7(),
-    subject,
-    label: null,
-    tags: [],
-    author: by,
-    metadata: {},
-    size,
-    contentHash,
-    origin: { kind: 'rollback', to: version, reason },
-    manifest,
-    refs,
-    segments: [],
-    expectedVersion,
-  };
-}
-
-function metadataOf(given: Readonly<Record<string, unknown>> | undefined): Record<string, Json> {
-  const invalid = (problem: string) =>
-    new CheckpointError('CHECKPOINT_OPTION_INVALID', `Option \`options.metadata\`: ${problem}`);
-  let text: string;
-  try {
-    text = canonicalJson(given ?? {});
-  } catch (error) {
-    throw invalid(error instanceof Error ? error.message : String(error));
-  }
-  const bytes = Buffer.byteLength(text);
-  if (bytes > MAX_METADATA_BYTES) {
-    throw invalid(`must be at most ${MAX_METADATA_BYTES} bytes of JSON; received ${bytes}`);
-  }
-  return JSON.parse(text) as Record<string, Json>;
-}
-
-/** The same without keys that are undefined. */
-function defined<T extends object>(value: T): { [Key in keyof T]: Exclude<T[Key], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as {
-    [Key in keyof T]: Exclude<T[Key], undefined>;
-  };
-}
-
-function page<Item>(
-  found: readonly Item[],
-  limit: number,
-  place: (item: Item) => string | number,
-): Page<Item> {
-  const items = found.slice(0, limit);
-  const last = items.at(-1);
-  const more = found.length > limit && last !== undefined;
-  return { items, nextCursor: more ? encodeCursor(place(last)) : null };
 }

@@ -1,3 +1,4 @@
+export { CheckpointAdmin, type CheckpointAdminTarget } from './admin.js';
 export type {
   Checkpoint,
   CheckpointInfo,

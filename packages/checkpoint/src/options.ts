@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isPlainObject } from './canonical-json.js';
 import type { CheckpointSelector, Json } from './checkpoint.js';
 import type { Clock } from './clock.js';
 import type { Duration } from './duration.js';
@@ -150,19 +151,29 @@ export const selectorRule: z.ZodType<CheckpointSelector> = z.union([
   z.strictObject({ at: z.date() }),
 ]);
 
-const tx = z.unknown();
+const tx = z.unknown().optional();
 const page = {
   limit: z.int().min(1).max(500).default(50),
   cursor: z.string().max(2048).optional(),
 };
 
+type WithLimit<T> = T & { limit: number };
+
 /** Rules of the options of each method. */
-export const rules = {
+export const rules: {
+  readonly create: z.ZodType<{ maxStateBytes: number }>;
+  readonly save: z.ZodType<SaveOptions<unknown>>;
+  readonly undo: z.ZodType<UndoOptions<unknown>>;
+  readonly rollback: z.ZodType<RollbackOptions<unknown>>;
+  readonly list: z.ZodType<WithLimit<ListOptions>>;
+  readonly subjects: z.ZodType<WithLimit<SubjectsOptions>>;
+  readonly verify: z.ZodType<VerifyOptions>;
+} = {
   save: z.strictObject({
     label: line(256).optional(),
     tags: z.array(line(128)).max(32).optional(),
     author: line(256).optional(),
-    metadata: z.record(z.string(), z.unknown()).optional(),
+    metadata: z.custom<Record<string, Json>>(isPlainObject, 'must be an object').optional(),
     expectedVersion: z.int().min(0).optional(),
     tx,
   }),
@@ -196,7 +207,7 @@ export const rules = {
       .default(64 * 1024 * 1024),
     clock: z.custom<Clock>().optional(),
   }),
-} as const;
+};
 
 /** A value as an error message shows it, shortened. */
 function shown(value: unknown): string {

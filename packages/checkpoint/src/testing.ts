@@ -267,7 +267,7 @@ export function checkpointStoreConformance<Tx>(
       const subject = subjectName();
       await store.append([versionOf(subject, ['a'], { metadata: { list: [1] } })]);
       const found = await store.find(subject, undefined);
-      (found?.metadata.list as number[]).push(2);
+      Object.assign(found?.metadata ?? {}, { list: [2] });
       expect((await store.find(subject, undefined))?.metadata).toEqual({ list: [1] });
     });
   });
@@ -313,13 +313,17 @@ export function checkpointStoreConformance<Tx>(
     it('gives the number after its own to an append that came in between', async () => {
       const store = await create();
       const subject = subjectName();
-      let outside: Promise<readonly object[]> | undefined;
+      let begin: () => void = () => {};
+      const begun = new Promise<void>((resolve) => {
+        begin = resolve;
+      });
+      const outside = begun.then(() => store.append([versionOf(subject, ['theirs'])]));
       await store.transaction(async (tx) => {
         await store.append([versionOf(subject, ['mine'])], { tx });
-        outside = store.append([versionOf(subject, ['theirs'])]);
+        begin();
         await store.append([versionOf(subject, ['mine too'])], { tx });
       });
-      expect((await outside)?.[0]).toMatchObject({ kind: 'appended', version: 3 });
+      expect((await outside)[0]).toMatchObject({ kind: 'appended', version: 3 });
     });
   });
 

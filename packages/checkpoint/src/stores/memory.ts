@@ -1,5 +1,7 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { CheckpointSelector, SubjectInfo } from '../checkpoint.js';
 import { type Clock, systemClock } from '../clock.js';
+import { CheckpointError } from '../errors.js';
 import { kindOf } from '../handlers.js';
 import type {
   AppendOutcome,
@@ -32,6 +34,8 @@ export class MemoryTransaction {
   readonly release: (() => void)[] = [];
 }
 
+type Caller = MemoryTransaction | undefined;
+
 /** Options of {@link memoryStore}. */
 export interface MemoryStoreOptions {
   /**
@@ -59,11 +63,12 @@ class MemoryStore implements CheckpointStore<MemoryTransaction> {
     versions: readonly NewVersion[],
     options: InTransaction<MemoryTransaction> = {},
   ): Promise<readonly AppendOutcome[]> {
+    const caller = inside.getStore();
     return this.transaction(async (tx) => {
       const outcomes: AppendOutcome[] = [];
       for (const version of versions) {
         const subject = this.#subject(version.subject);
-        await lock(subject, tx);
+        await lock(subject, tx, caller);
         outcomes.push(this.#append(subject, version, tx));
       }
       return outcomes;
@@ -120,7 +125,7 @@ class MemoryStore implements CheckpointStore<MemoryTransaction> {
     const tx = outer ?? new MemoryTransaction();
     const savepoint = tx.undo.length;
     try {
-      return await work(tx);
+      return await inside.run(tx, () => work(tx));
     } catch (error) {
       for (const undo of tx.undo.splice(savepoint).reverse()) undo();
       throw error;
@@ -181,8 +186,18 @@ class MemoryStore implements CheckpointStore<MemoryTransaction> {
   }
 }
 
-async function lock(subject: Subject, tx: MemoryTransaction): Promise<void> {
+/** The transaction whose work is running, to refuse a wait for itself instead of waiting for ever. */
+const inside = new AsyncLocalStorage<MemoryTransaction>();
+
+async function lock(subject: Subject, tx: MemoryTransaction, caller: Caller): Promise<void> {
   if (subject.holder === tx) return;
+  if (caller !== undefined && subject.holder === caller) {
+    throw new CheckpointError(
+      'CHECKPOINT_OPTION_INVALID',
+      `Saving "${subject.name}" inside its own transaction needs the option \`tx\`: without it, it would wait for itself`,
+      { details: { subject: subject.name } },
+    );
+  }
   const before = subject.lock;
   let release: () => void = () => {};
   const held = new Promise<void>((resolve) => {

@@ -1,9 +1,11 @@
+import type { Migration } from '@holdfast/sql';
+
 /** Tables of the Postgres store, oldest first. Applied ones never change. */
-export const migrations: { id: string; up: string; down: string }[] = [
+export const migrations: Migration[] = [
   {
     id: '001_versions',
-    up: `
-      create table checkpoint_subject (
+    up: (schema) => `
+      create table ${schema}.checkpoint_subject (
         id bigint generated always as identity primary key,
         -- Byte order, so that pages are the same whatever the database's locale is.
         subject text collate "C" not null unique,
@@ -13,15 +15,15 @@ export const migrations: { id: string; up: string; down: string }[] = [
       );
 
       -- lineage is the subject's id; the name leaves room for subjects that share segments.
-      create table checkpoint_segment (
+      create table ${schema}.checkpoint_segment (
         lineage bigint not null,
         hash bytea not null,
         body bytea not null,
         primary key (lineage, hash)
       );
 
-      create table checkpoint_version (
-        subject_id bigint not null references checkpoint_subject (id),
+      create table ${schema}.checkpoint_version (
+        subject_id bigint not null references ${schema}.checkpoint_subject (id),
         version int not null,
         id uuid not null unique,
         parent uuid,
@@ -40,13 +42,13 @@ export const migrations: { id: string; up: string; down: string }[] = [
         refs bytea not null,
         primary key (subject_id, version)
       );
-      create index checkpoint_version_label on checkpoint_version (subject_id, label, version)
+      create index checkpoint_version_label on ${schema}.checkpoint_version (subject_id, label, version)
         where label is not null;
     `,
-    down: `
-      drop table checkpoint_version;
-      drop table checkpoint_segment;
-      drop table checkpoint_subject;
+    down: (schema) => `
+      drop table ${schema}.checkpoint_version;
+      drop table ${schema}.checkpoint_segment;
+      drop table ${schema}.checkpoint_subject;
     `,
   },
 ];

@@ -24,19 +24,24 @@ export interface PostgresStoreOptions {
   schema?: string;
 }
 
+/** A {@link CheckpointStore} in Postgres. */
+export interface PostgresCheckpointStore extends CheckpointStore<SqlTransaction> {
+  /**
+   * Creates its tables, or brings them up to date. Safe from many processes at once. Call it before anything else.
+   * @throws SqlError as `migrate` of `@holdfast/sql` does
+   */
+  migrate(): Promise<void>;
+}
+
 /**
- * Keeps versions in Postgres, a server or embedded. Creates or updates its tables first. The database stays the
- * caller's to close.
- *
- * @throws SqlError as `migrate` of `@holdfast/sql` does
+ * Keeps versions in Postgres, a server or embedded. Call `migrate()` of what it returns once at start. The database
+ * stays the caller's to close.
  */
-export async function postgresStore(
+export function postgresStore(
   db: SqlDatabase,
   options: PostgresStoreOptions = {},
-): Promise<CheckpointStore<SqlTransaction>> {
-  const schema = options.schema ?? 'holdfast';
-  await migrate(db, { namespace: 'checkpoint', schema, migrations });
-  return new PostgresStore(db, schema);
+): PostgresCheckpointStore {
+  return new PostgresStore(db, options.schema ?? 'holdfast');
 }
 
 interface VersionRow extends Record<string, unknown> {
@@ -63,9 +68,10 @@ interface Head extends Record<string, unknown> {
   head_id: string | null;
 }
 
-class PostgresStore implements CheckpointStore<SqlTransaction> {
+class PostgresStore implements PostgresCheckpointStore {
   readonly name = 'postgres';
   readonly #db: SqlDatabase;
+  readonly #schema: string;
   /** Quoted names of the tables. */
   readonly #subject: string;
   readonly #version: string;
@@ -73,10 +79,15 @@ class PostgresStore implements CheckpointStore<SqlTransaction> {
 
   constructor(db: SqlDatabase, schema: string) {
     this.#db = db;
+    this.#schema = schema;
     const quoted = `"${schema.replaceAll('"', '""')}"`;
     this.#subject = `${quoted}.checkpoint_subject`;
     this.#version = `${quoted}.checkpoint_version`;
     this.#segment = `${quoted}.checkpoint_segment`;
+  }
+
+  async migrate(): Promise<void> {
+    await migrate(this.#db, { namespace: 'checkpoint', schema: this.#schema, migrations });
   }
 
   append(
