@@ -1,0 +1,29 @@
+/** Longest and shortest values of what comes in. One place for the check in code and for the schemas of the wire. */
+export const LIMITS = {
+  clientId: 255,
+  text: 8_000,
+  webhookUrl: 500,
+  platform: 50,
+  chatId: 255,
+  locale: 35,
+  idempotencyKey: 255,
+  /** Bytes of `metadata` as JSON. */
+  metadataBytes: 16_384,
+  requestId: 128,
+  templateKey: 64,
+  templateBody: 4_000,
+  listLimit: 500,
+} as const;
+
+/** A language tag such as `en`, `uk` or `pt-BR` (RFC 5646, the common part). */
+export const LOCALE_PATTERN: RegExp = /^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$/;
+
+/** Name of a template or category. */
+export const TEMPLATE_KEY_PATTERN: RegExp = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/;
+
+const NUL = String.fromCharCode(0);
+
+/** Whether Postgres can store the text: no NUL, no half of a surrogate pair. */
+export function isStorableText(text: string): boolean {
+  return !text.includes(NUL) && !/\p{Surrogate}/u.test(text);
+}
