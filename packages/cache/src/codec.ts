@@ -1,0 +1,87 @@
+/** Turns values into bytes and back. */
+export interface Serializer {
+  /**
+   * Names the format within stored entries (1–32 ASCII characters): entries of another format are misses. Change it
+   * when the format changes.
+   */
+  readonly id: string;
+  /** @throws anything when the value cannot be represented */
+  encode(value: unknown): Uint8Array;
+  /** @throws anything when the bytes are not of this format */
+  decode(bytes: Uint8Array): unknown;
+}
+
+const textDecoder = new TextDecoder('utf-8', { fatal: true });
+const textEncoder = new TextEncoder();
+
+/**
+ * JSON: readable by other tools. What JSON changes is changed (a `Date` comes back as a string, a `Map` as `{}`);
+ * what it refuses (`bigint`, cycles, functions) stays out of L2.
+ */
+export const jsonSerializer: Serializer = {
+  id: 'json',
+  encode: (value) => {
+    const text: string | undefined = JSON.stringify(value);
+    if (text === undefined) throw new TypeError(`JSON has no form for a ${typeof value}`);
+    return textEncoder.encode(text);
+  },
+  decode: (bytes) => JSON.parse(textDecoder.decode(bytes)),
+};
+
+/** A value read from a shared tier. */
+export interface Decoded {
+  readonly value: unknown;
+  /** Milliseconds since the epoch by the clock of the process that wrote it. */
+  readonly createdAt: number;
+}
+
+/** Encodes entries for a shared tier and decodes what it finds there. */
+export interface Codec {
+  encode(value: unknown, createdAt: number): Uint8Array;
+  /** `undefined` for an entry of another format, of another version, or damaged. */
+  decode(bytes: Uint8Array): Decoded | undefined;
+}
+
+const MAGIC = 0x48;
+const FORMAT = 1;
+/** Magic, format, length of the tag; the tag and the creation time follow. */
+const FIXED = 3;
+const TIME = 8;
+
+/**
+ * The envelope: magic byte, format byte, a tag of serialiser and value version, time of creation, then the body. The
+ * tag is compared as bytes, so a foreign entry is turned down before anything parses it.
+ */
+export function createCodec(serializer: Serializer, version: string): Codec {
+  const tag = textEncoder.encode(`${serializer.id}/${version}`);
+  const headerLength = FIXED + tag.length + TIME;
+  const isOurs = (bytes: Uint8Array): boolean =>
+    bytes.length >= headerLength &&
+    bytes[0] === MAGIC &&
+    bytes[1] === FORMAT &&
+    bytes[2] === tag.length &&
+    tag.every((byte, i) => bytes[FIXED + i] === byte);
+
+  return {
+    encode: (value, createdAt) => {
+      const body = serializer.encode(value);
+      const bytes = new Uint8Array(headerLength + body.length);
+      bytes.set([MAGIC, FORMAT, tag.length]);
+      bytes.set(tag, FIXED);
+      new DataView(bytes.buffer).setFloat64(FIXED + tag.length, createdAt);
+      bytes.set(body, headerLength);
+      return bytes;
+    },
+    decode: (bytes) => {
+      if (!isOurs(bytes)) return undefined;
+      try {
+        const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+        const createdAt = view.getFloat64(FIXED + tag.length);
+        const value = serializer.decode(bytes.subarray(headerLength));
+        return value === undefined ? undefined : { value, createdAt };
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}

@@ -1,0 +1,35 @@
+export {
+  CacheAdmin,
+  type CacheAdminOptions,
+  type CacheChange,
+  type CacheKeyChange,
+  type CacheList,
+  type CacheListOptions,
+} from './admin.js';
+export type {
+  Cache,
+  CacheHealth,
+  CloseReport,
+  Factory,
+  KeyInspection,
+  LoadContext,
+  WrapOptions,
+} from './cache.js';
+export type { Clock, Timer } from './clock.js';
+export { jsonSerializer, type Serializer } from './codec.js';
+export type { Duration } from './duration.js';
+export { CacheError, type CacheErrorCode, isCacheError } from './errors.js';
+export type { Logger } from './logger.js';
+export type { CacheOptions, L1Options, ResilienceOptions, SetOptions } from './options.js';
+export type { CacheStats, L1Stats, L2Stats, LoadStats } from './stats.js';
+export type {
+  CacheStore,
+  StoreChangeOptions,
+  StoreInvalidation,
+  StoreListener,
+  StoreRead,
+  StoreSubscription,
+  StoreWrite,
+} from './store.js';
+export { type MemoryStoreOptions, memoryStore } from './stores/memory.js';
+export { createCache } from './tiered-cache.js';

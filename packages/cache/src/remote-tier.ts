@@ -1,0 +1,265 @@
+import type { Clock } from './clock.js';
+import { type Codec, createCodec } from './codec.js';
+import { Guard } from './guard.js';
+import type { ResolvedOptions } from './options.js';
+import { ReadBatch, type RemoteEntry, type RemoteRead } from './read-batch.js';
+import { Recovery } from './recovery.js';
+import { RepairList } from './repair-list.js';
+import type { L2Stats } from './stats.js';
+import type { CacheStore, StoreRead, StoreWrite } from './store.js';
+import { Subscriber, type SubscriberEvents } from './subscriber.js';
+
+/** A value on its way to L2. */
+export interface RemoteWrite {
+  readonly key: string;
+  readonly value: unknown;
+  readonly ttlMs: number;
+}
+
+/**
+ * L2 as the cache sees it: never fails and never takes longer than the time limit.
+ *
+ * A key is left alone from the moment a change of it begins until the store has confirmed the change; when the store
+ * does not, until the key has been deleted there. So nothing that is read from L2 is older than the latest
+ * acknowledged change made through this cache.
+ */
+export class RemoteTier {
+  readonly #store: CacheStore;
+  readonly #namespace: string;
+  readonly #origin: string;
+  readonly #clock: Clock;
+  readonly #codec: Codec;
+  readonly #guard: Guard;
+  readonly #repairs: RepairList;
+  readonly #recovery: Recovery;
+  readonly #subscriber: Subscriber | undefined;
+  readonly #options: ResolvedOptions;
+  /** Keys with a change in progress, and how many. */
+  readonly #changing = new Map<string, number>();
+  readonly #inProgress = new Set<Promise<unknown>>();
+  #clearing = 0;
+  #batch: ReadBatch | undefined;
+  #hits = 0;
+  #misses = 0;
+  #writes = 0;
+  #fencedFills = 0;
+  #foreign = 0;
+  #unencodable = 0;
+  #skipped = 0;
+
+  constructor(
+    store: CacheStore,
+    options: ResolvedOptions,
+    origin: string,
+    events: SubscriberEvents | undefined,
+  ) {
+    this.#store = store;
+    this.#options = options;
+    this.#namespace = options.namespace;
+    this.#origin = origin;
+    this.#clock = options.clock;
+    this.#codec = createCodec(options.serializer, options.version);
+    const fields = { module: 'cache', namespace: options.namespace, store: store.name };
+    this.#guard = new Guard(options.resilience, options.clock, options.logger, fields);
+    this.#repairs = new RepairList(options.resilience.maxAwaitingRepair);
+    this.#recovery = new Recovery(this.#guard, this.#repairs, store, options, origin);
+    if (events !== undefined && store.subscribe !== undefined) {
+      this.#subscriber = new Subscriber(store, options, origin, events);
+    }
+  }
+
+  #usable(key: string): boolean {
+    return (
+      this.#guard.closed &&
+      this.#clearing === 0 &&
+      !this.#changing.has(key) &&
+      !this.#repairs.has(key)
+    );
+  }
+
+  /** Reads a key; reads of the same tick share one round trip. `undefined`: L2 cannot say. */
+  async read(key: string): Promise<RemoteRead | undefined> {
+    if (!this.#usable(key)) {
+      this.#skipped += 1;
+      return undefined;
+    }
+    let batch = this.#batch;
+    if (batch === undefined) {
+      const created = new ReadBatch(() => this.#flush(created));
+      batch = created;
+      this.#batch = batch;
+    }
+    return batch.read(key);
+  }
+
+  async #flush(batch: ReadBatch): Promise<ReadonlyMap<string, RemoteRead> | undefined> {
+    this.#batch = undefined;
+    const keys = batch.keys();
+    const sentAt = this.#clock.now();
+    const result = await this.#guard.run(() => this.#store.getMany(this.#namespace, keys));
+    if (result === undefined) return undefined;
+    // How long the reply took to arrive is not known: count the whole round trip, so that no entry outlives its time.
+    const elapsedMs = this.#clock.now() - sentAt;
+    const reads = new Map<string, RemoteRead>();
+    keys.forEach((key, i) => {
+      const read = result.value[i];
+      if (read === undefined) return;
+      const decoded = this.#decode(read, elapsedMs);
+      if (decoded.entry === undefined) this.#misses += 1;
+      else this.#hits += 1;
+      reads.set(key, decoded);
+    });
+    return reads;
+  }
+
+  #decode(read: StoreRead, elapsedMs: number): RemoteRead {
+    const remainingMs = read.remainingMs - elapsedMs;
+    const live = read.bytes !== undefined && remainingMs > 0 ? read.bytes : undefined;
+    const decoded = live === undefined ? undefined : this.#codec.decode(live);
+    if (live === undefined || decoded === undefined) {
+      if (live !== undefined) this.#foreign += 1;
+      return { entry: undefined, fence: read.fence };
+    }
+    return { entry: { ...decoded, remainingMs, bytes: live.length }, fence: read.fence };
+  }
+
+  /** Reads a key without counting it. */
+  async inspect(key: string): Promise<RemoteEntry | undefined> {
+    if (!this.#usable(key)) return undefined;
+    const result = await this.#guard.run(() => this.#store.getMany(this.#namespace, [key]));
+    const read = result?.value[0];
+    return read === undefined ? undefined : this.#decode(read, 0).entry;
+  }
+
+  /** Stores what a factory made, unless the key was changed by anyone since the fence was read. Does not wait. */
+  fill(write: RemoteWrite, fence: string): void {
+    if (!this.#usable(write.key)) {
+      this.#skipped += 1;
+      return;
+    }
+    const encoded = this.#encode(write);
+    if (encoded === undefined) return;
+    // Never rejects; `close` waits for it.
+    void this.#track(this.#fill({ ...encoded, fence }));
+  }
+
+  async #fill(write: StoreWrite): Promise<void> {
+    const options = { origin: this.#origin };
+    const result = await this.#guard.run(() =>
+      this.#store.setMany(this.#namespace, [write], options),
+    );
+    if (result === undefined) return;
+    if (result.value[0] === true) this.#writes += 1;
+    else this.#fencedFills += 1;
+  }
+
+  /** Writes entries. Those that cannot be encoded are deleted instead, so that no older value stays behind. */
+  async write(writes: readonly RemoteWrite[]): Promise<void> {
+    const encoded: StoreWrite[] = [];
+    const refused: string[] = [];
+    for (const write of writes) {
+      const entry = this.#encode(write);
+      if (entry === undefined) refused.push(write.key);
+      else encoded.push(entry);
+    }
+    await Promise.all([this.#write(encoded), this.remove(refused)]);
+  }
+
+  async #write(writes: readonly StoreWrite[]): Promise<void> {
+    if (writes.length === 0) return;
+    const keys = writes.map((write) => write.key);
+    const options = { origin: this.#origin };
+    const done = await this.#change(keys, () =>
+      this.#store.setMany(this.#namespace, writes, options),
+    );
+    if (done) this.#writes += writes.length;
+  }
+
+  async remove(keys: readonly string[]): Promise<void> {
+    if (keys.length === 0) return;
+    const options = { origin: this.#origin };
+    await this.#change(keys, () => this.#store.deleteMany(this.#namespace, keys, options));
+  }
+
+  /** Marks the keys as changing, makes the change, and remembers them for repair when it is not confirmed. */
+  #change(keys: readonly string[], operation: () => Promise<unknown>): Promise<boolean> {
+    for (const key of keys) this.#changing.set(key, (this.#changing.get(key) ?? 0) + 1);
+    const settle = async (): Promise<boolean> => {
+      if (!this.#guard.closed) this.#skipped += keys.length;
+      const result = await this.#guard.run(operation);
+      if (result === undefined) {
+        this.#repairs.add(keys);
+        this.#recovery.schedule();
+      }
+      for (const key of keys) {
+        const left = (this.#changing.get(key) ?? 1) - 1;
+        if (left === 0) this.#changing.delete(key);
+        else this.#changing.set(key, left);
+      }
+      return result !== undefined;
+    };
+    return this.#track(settle());
+  }
+
+  async clear(): Promise<void> {
+    this.#clearing += 1;
+    const settle = async (): Promise<void> => {
+      const options = { origin: this.#origin };
+      const result = await this.#guard.run(() => this.#store.clear(this.#namespace, options));
+      if (result === undefined) {
+        this.#repairs.addNamespace();
+        this.#recovery.schedule();
+      }
+      this.#clearing -= 1;
+    };
+    await this.#track(settle());
+  }
+
+  #encode({ key, value, ttlMs }: RemoteWrite): StoreWrite | undefined {
+    try {
+      return { key, bytes: this.#codec.encode(value, this.#clock.now()), ttlMs };
+    } catch (err) {
+      this.#unencodable += 1;
+      const { logger, namespace } = this.#options;
+      logger.warn({ module: 'cache', namespace, err }, 'value cannot be encoded: kept in L1 only');
+      return undefined;
+    }
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#inProgress.add(work);
+    const done = (): void => {
+      this.#inProgress.delete(work);
+      // The circuit may have opened: somebody has to find out when the store is back.
+      if (!this.#guard.closed) this.#recovery.schedule();
+    };
+    work.then(done, done);
+    return work;
+  }
+
+  /** Waits for writes in progress, then tries once more to repair what did not reach the store. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#inProgress);
+    await Promise.allSettled([this.#recovery.close(), this.#subscriber?.close()]);
+  }
+
+  stats(): L2Stats {
+    return {
+      store: this.#store.name,
+      hits: this.#hits,
+      misses: this.#misses,
+      writes: this.#writes,
+      fencedFills: this.#fencedFills,
+      foreign: this.#foreign,
+      unencodable: this.#unencodable,
+      errors: this.#guard.errors,
+      timeouts: this.#guard.timeouts,
+      skipped: this.#skipped,
+      circuit: this.#guard.closed ? 'closed' : 'open',
+      awaitingRepair: this.#repairs.size,
+      namespaceAwaitingRepair: this.#repairs.wholeNamespace,
+      remoteInvalidations: this.#subscriber?.received ?? 0,
+      subscribed: this.#subscriber?.connected ?? false,
+    };
+  }
+}

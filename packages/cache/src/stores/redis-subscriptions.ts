@@ -1,0 +1,99 @@
+import type { StoreListener, StoreSubscription } from '../store.js';
+import type { RedisClient } from './redis-client.js';
+
+const ignore = (): void => {};
+
+/** The invalidation channels of a store, on one connection of their own that is opened at the first subscription. */
+export class RedisSubscriptions {
+  readonly #main: () => Promise<RedisClient>;
+  readonly #listeners = new Map<string, Set<StoreListener>>();
+  #opening: Promise<RedisClient> | undefined;
+  #closed = false;
+
+  /** @param main - gives the client to duplicate */
+  constructor(main: () => Promise<RedisClient>) {
+    this.#main = main;
+  }
+
+  async add(channel: string, listener: StoreListener): Promise<StoreSubscription> {
+    this.#opening ??= this.#open();
+    let client: RedisClient;
+    try {
+      client = await this.#opening;
+    } catch (err) {
+      this.#opening = undefined;
+      throw err;
+    }
+    const listeners = this.#listeners.get(channel) ?? new Set();
+    this.#listeners.set(channel, listeners.add(listener));
+    // While there is no connection this waits for the next one: `ready` subscribes to every channel.
+    if (client.status === 'ready') await this.#subscribe(client, channel, [listener]);
+    return { close: async () => this.#remove(client, channel, listener) };
+  }
+
+  async #open(): Promise<RedisClient> {
+    const client = (await this.#main()).duplicate();
+    client.on('error', ignore);
+    client.on('message', (channel: string, message: string) => this.#dispatch(channel, message));
+    client.on('close', () => this.#each((listener) => listener.onDisconnect()));
+    client.on('ready', () => {
+      for (const [channel, listeners] of this.#listeners) {
+        this.#subscribe(client, channel, [...listeners]).catch(ignore);
+      }
+    });
+    if (client.status === 'wait') {
+      await client.connect().catch((err: unknown) => {
+        client.disconnect();
+        throw err;
+      });
+    }
+    if (this.#closed) client.disconnect();
+    return client;
+  }
+
+  async #subscribe(
+    client: RedisClient,
+    channel: string,
+    listeners: readonly StoreListener[],
+  ): Promise<void> {
+    await client.subscribe(channel);
+    for (const listener of listeners) listener.onConnect();
+  }
+
+  #remove(client: RedisClient, channel: string, listener: StoreListener): void {
+    const listeners = this.#listeners.get(channel);
+    if (listeners?.delete(listener) !== true || listeners.size > 0) return;
+    this.#listeners.delete(channel);
+    // Not waited for: a server that hangs must not hold up closing.
+    if (client.status === 'ready') client.unsubscribe(channel).catch(ignore);
+  }
+
+  #each(notify: (listener: StoreListener) => void): void {
+    for (const listeners of this.#listeners.values()) for (const one of listeners) notify(one);
+  }
+
+  #dispatch(channel: string, message: string): void {
+    const invalidation = parse(message);
+    if (invalidation === undefined) return;
+    for (const listener of this.#listeners.get(channel) ?? []) listener.onInvalidate(invalidation);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#listeners.clear();
+    const client = await this.#opening?.catch(ignore);
+    client?.disconnect();
+  }
+}
+
+/** `undefined` for what another program published. */
+function parse(message: string): { origin: string; keys: readonly string[] | 'all' } | undefined {
+  try {
+    const { origin, keys } = JSON.parse(message) as { origin: unknown; keys: unknown };
+    const valid =
+      keys === 'all' || (Array.isArray(keys) && keys.every((k) => typeof k === 'string'));
+    return typeof origin === 'string' && valid ? { origin, keys } : undefined;
+  } catch {
+    return undefined;
+  }
+}
