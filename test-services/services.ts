@@ -26,9 +26,11 @@ export interface Services {
 }
 
 interface Found {
+  name: string;
   variable: string;
   url?: string;
   server?: TestServer;
+  /** Why there is none. */
   missing?: string;
 }
 
@@ -36,26 +38,29 @@ async function acquire(kind: (typeof KINDS)[number], env: Environment): Promise<
   const { name, variable } = kind;
   const given = env[variable];
   if (given) {
-    if (await isReachable(given)) return { variable, url: given };
+    if (await isReachable(given)) return { name, variable, url: given };
     throw new Error(`${variable} is set, but nothing accepts connections there`);
   }
   if (env.HOLDFAST_TEST_SERVICES === 'none')
-    return { variable, missing: `${name} (hidden by HOLDFAST_TEST_SERVICES=none)` };
-  if (!kind.find()) return { variable, missing: `${name} (not installed)` };
+    return { name, variable, missing: 'hidden by HOLDFAST_TEST_SERVICES=none' };
+  if (!kind.find()) return { name, variable, missing: 'not installed' };
   try {
     const server = await kind.start();
-    return { variable, url: server.url, server };
+    return { name, variable, url: server.url, server };
   } catch (error) {
     const why = String(error).replace(/\s+/g, ' ').slice(0, 400);
-    return { variable, missing: `${name} (did not start: ${why})` };
+    return { name, variable, missing: `did not start: ${why}` };
   }
 }
 
 function summary(found: readonly Found[]): string | undefined {
-  const missing = found.filter((service) => service.missing !== undefined);
-  if (missing.length === 0) return undefined;
-  const variables = missing.map(({ variable }) => variable).join(', ');
-  return `Test services missing: ${missing.map((service) => service.missing).join(', ')}; their suites are skipped; ${INSTALL}, or set ${variables}.`;
+  const reasons = new Map<string, string[]>();
+  for (const { name, missing } of found)
+    if (missing) reasons.set(missing, [...(reasons.get(missing) ?? []), name]);
+  if (reasons.size === 0) return undefined;
+  const missing = [...reasons].map(([reason, names]) => `${names.join(', ')} (${reason})`);
+  const variables = found.flatMap((service) => (service.missing ? [service.variable] : []));
+  return `Test services missing: ${missing.join('; ')}; their suites are skipped; ${INSTALL}, or set ${variables.join(', ')}.`;
 }
 
 /**
