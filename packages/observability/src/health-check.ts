@@ -140,8 +140,16 @@ export class HealthCheck {
   #report(result: CheckResult): void {
     const before = this.#result?.status ?? 'healthy';
     if (before === result.status) return;
-    const { name, logger } = this.#setup;
-    const fields = { module: 'health', check: name, before, ...result };
+    const { name, logger, critical } = this.#setup;
+    const { status, error } = result;
+    const fields = {
+      module: 'health',
+      check: name,
+      before,
+      status,
+      critical,
+      ...(error === undefined ? {} : { error }),
+    };
     if (result.status === 'healthy') logger.info(fields, 'health check recovered');
     else logger.warn(fields, 'health check changed for the worse');
   }

@@ -8,14 +8,15 @@ const MAX_DEPTH = 12;
  */
 export function plainFields(fields: object, redact: boolean): Record<string, unknown> {
   try {
-    return copyObject(fields, redact, []);
+    return { ...copyObject(fields, redact, []) };
   } catch (error) {
     return { unreadable_fields: error instanceof Error ? error.message : String(error) };
   }
 }
 
 function copyObject(source: object, redact: boolean, above: object[]): Record<string, unknown> {
-  const target: Record<string, unknown> = {};
+  // without a prototype a key named __proto__ is a key like any other
+  const target: Record<string, unknown> = Object.create(null);
   above.push(source);
   for (const [key, value] of Object.entries(source)) {
     target[key] = redact && isSecret(key, value) ? REDACTED : copyValue(value, redact, above);

@@ -125,6 +125,8 @@ export function createLogger(options: LoggerOptions): AppLogger {
       },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }) },
+      // errors arrive as plain data already; pino's own serialiser would take them apart again
+      serializers: { err: (value: unknown) => value },
       ...(redact ? { hooks: { streamWrite: maskSecrets } } : {}),
     },
     core.destination,
@@ -165,6 +167,7 @@ function guarded(target: LogDestination): LogDestination {
 class ContextLogger implements AppLogger {
   readonly #core: LoggerCore;
   readonly #lines: PinoLogger;
+  readonly #module: string | undefined;
   readonly #threshold: Threshold;
   readonly trace: LogMethod;
   readonly debug: LogMethod;
@@ -188,8 +191,6 @@ class ContextLogger implements AppLogger {
       this.flush();
     };
   }
-
-  readonly #module: string | undefined;
 
   child(bindings: object): AppLogger {
     const plain = plainFields(bindings, this.#core.redact);

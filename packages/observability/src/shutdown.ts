@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { durationOption, optionInvalid, textOption } from './checks.js';
 import { type Clock, systemClock } from './clock.js';
 import type { Duration } from './duration.js';
@@ -73,7 +74,6 @@ interface Part {
 
 /** Share of the deadline that a part leaves for each stage behind it, so that one that hangs starves no other. */
 const RESERVE = 0.1;
-const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
 
 /** Makes a shutdown that begins on SIGTERM and SIGINT. */
 export function gracefulShutdown(options: ShutdownOptions = {}): GracefulShutdown {
@@ -126,7 +126,7 @@ class Shutdown implements GracefulShutdown {
       return;
     }
     this.#logger.warn({ module: 'shutdown', signal }, 'second signal: ending at once');
-    this.#exit(128 + (SIGNAL_NUMBERS[signal] ?? 0));
+    this.#exit(128 + constants.signals[signal]);
   };
 
   async #run(reason: string): Promise<ShutdownReport> {
