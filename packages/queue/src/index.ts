@@ -1,3 +1,4 @@
+export { QueueAdmin, type QueueAdminOptions } from './admin.js';
 export { type Clock, type ClockTimer, systemClock } from './clock.js';
 export type { QueueCounters } from './counters.js';
 export type { Duration } from './duration.js';
@@ -24,6 +25,16 @@ export {
   type RetryPolicy,
   UnrecoverableError,
 } from './retry.js';
+export type {
+  BulkInput,
+  Change,
+  Changed,
+  ListTasksInput,
+  QueueInfo,
+  TaskCounts,
+  TaskInfo,
+  TaskPage,
+} from './schemas.js';
 export type { StandardIssue, StandardResult, StandardSchema } from './standard-schema.js';
 export type * from './store.js';
 export { type MemoryStoreOptions, memoryStore } from './stores/memory.js';

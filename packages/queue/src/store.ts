@@ -229,7 +229,7 @@ export interface QueueStore<Tx = never> extends AsyncDisposable {
   readonly traits: StoreTraits;
   /** Makes or updates what the store needs. Idempotent, safe to call from many processes at once. */
   migrate(): Promise<void>;
-  /** Adds all tasks or, when it throws, none. With `tx` they exist, and wake workers, once it commits. */
+  /** Adds all tasks or, when it throws (an id is taken), none. With `tx` they exist, and wake workers, once it commits. */
   enqueue(
     tasks: readonly NewTask[],
     options?: { readonly tx?: Tx | undefined },

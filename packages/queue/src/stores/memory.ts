@@ -21,22 +21,13 @@ import type {
   When,
 } from '../store.js';
 import { Heap } from './heap.js';
+import { MemoryKeys } from './memory-keys.js';
 import { MemoryQueue, type MemoryTask, toRecord } from './memory-queue.js';
 
 /** Options of {@link memoryStore}. */
 export interface MemoryStoreOptions {
   /** @defaultValue the system's */
   clock?: Clock;
-}
-
-/** A key still alive when its time was up is looked at again after this. */
-const KEY_RECHECK_MS = 60_000;
-
-interface HeldKey {
-  readonly queue: string;
-  readonly value: string;
-  readonly id: string;
-  readonly expiresAt: number;
 }
 
 class MemoryStore implements QueueStore {
@@ -46,8 +37,7 @@ class MemoryStore implements QueueStore {
   readonly #tasks = new Map<string, MemoryTask>();
   readonly #queues = new Map<string, MemoryQueue>();
   readonly #leased = new Set<MemoryTask>();
-  readonly #keys = new Map<string, Map<string, HeldKey>>();
-  readonly #expiringKeys = new Heap<{ at: number; key: HeldKey }>((a, b) => a.at < b.at);
+  readonly #keys = new MemoryKeys((id) => this.#isLive(id));
   readonly #expiringTasks = new Heap<{ at: number; task: MemoryTask }>((a, b) => a.at < b.at);
   readonly #wakers = new Map<string, Set<(queue: string) => void>>();
   #seq = 0;
@@ -69,6 +59,13 @@ class MemoryStore implements QueueStore {
     this.#open();
     if (options?.tx !== undefined) {
       throw invalidOption('options.tx', 'absent: the memory store has no transactions', options.tx);
+    }
+    const ids = new Set<string>();
+    for (const { id } of tasks) {
+      if (this.#tasks.has(id) || ids.has(id)) {
+        throw new QueueError('QUEUE_TASK_CONFLICT', `There is a task ${id} already`);
+      }
+      ids.add(id);
     }
     const now = this.#clock.now();
     const outcomes = tasks.map((task) => this.#add(task, now));
@@ -117,7 +114,7 @@ class MemoryStore implements QueueStore {
       if (this.#lapse(task, now)) lapsed++;
       else died.push({ id: task.task.id, queue: task.task.queue, name: task.task.name });
     }
-    return { lapsed, died, pruned: this.#pruneTasks(limit, now) + this.#pruneKeys(limit, now) };
+    return { lapsed, died, pruned: this.#pruneTasks(limit, now) + this.#keys.prune(limit, now) };
   }
 
   async find(filter: TaskFilter, page: PageRequest): Promise<TaskRecord[]> {
@@ -193,7 +190,7 @@ class MemoryStore implements QueueStore {
   }
 
   #add(task: NewTask, now: number): EnqueueOutcome {
-    const holder = this.#takeKey(task, now);
+    const holder = this.#keys.take(task, now);
     if (holder !== task.id) return { outcome: 'duplicate', id: holder };
     const runAt = dueAt(task.when, now);
     const added: MemoryTask = {
@@ -216,22 +213,6 @@ class MemoryStore implements QueueStore {
     this.#tasks.set(task.id, added);
     this.#queue(task.queue).enter(added, runAt <= now ? 'ready' : 'scheduled');
     return { outcome: 'added', id: task.id };
-  }
-
-  /** The id of the task that holds the key afterwards. */
-  #takeKey({ id, queue, key }: NewTask, now: number): string {
-    if (key === undefined) return id;
-    let keys = this.#keys.get(queue);
-    if (keys === undefined) {
-      keys = new Map();
-      this.#keys.set(queue, keys);
-    }
-    const held = keys.get(key.value);
-    if (held !== undefined && (held.expiresAt > now || this.#isLive(held.id))) return held.id;
-    const taken: HeldKey = { queue, value: key.value, id, expiresAt: now + key.ttlMs };
-    keys.set(key.value, taken);
-    this.#expiringKeys.push({ at: taken.expiresAt, key: taken });
-    return id;
   }
 
   #isLive(id: string): boolean {
@@ -370,23 +351,6 @@ class MemoryStore implements QueueStore {
     return pruned;
   }
 
-  #pruneKeys(limit: number, now: number): number {
-    let pruned = 0;
-    for (let next = this.#expiringKeys.peek(); pruned < limit; next = this.#expiringKeys.peek()) {
-      if (next === undefined || next.at > now) break;
-      this.#expiringKeys.pop();
-      const { queue, value, id } = next.key;
-      if (this.#keys.get(queue)?.get(value) !== next.key) continue;
-      if (this.#isLive(id)) {
-        this.#expiringKeys.push({ at: now + KEY_RECHECK_MS, key: next.key });
-        continue;
-      }
-      this.#keys.get(queue)?.delete(value);
-      pruned++;
-    }
-    return pruned;
-  }
-
   #matching(filter: TaskFilter): MemoryTask[] {
     const pool =
       filter.ids === undefined
@@ -413,11 +377,8 @@ class MemoryStore implements QueueStore {
 
   #change(task: MemoryTask, { kind, by, reason }: Alteration, now: number): void {
     if (kind === 'remove') {
-      const { queue, key, id } = task.task;
       this.#drop(task);
-      if (key !== undefined && this.#keys.get(queue)?.get(key.value)?.id === id) {
-        this.#keys.get(queue)?.delete(key.value);
-      }
+      this.#keys.free(task.task);
       return;
     }
     const who = {
