@@ -4,7 +4,11 @@ import { delimiter, dirname, join } from 'node:path';
 const EXTENSION = process.platform === 'win32' ? '.exe' : '';
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false; // not there, or in a folder of the PATH that this user may not read
+  }
 }
 
 /** Where the named program is: on the PATH, or in a folder for servers that many users do not have on it. */

@@ -129,7 +129,7 @@ describe('a run that is killed', () => {
       const { TEST_REDIS_URL: _r, TEST_POSTGRES_URL: _p, TEST_NATS_URL: _n, ...env } = process.env;
       const run: ChildProcess = spawn(
         process.execPath,
-        [vitest, 'run', '--config', config, '--reporter', 'dot'],
+        [vitest, 'run', '--configLoader', 'runner', '--config', config, '--reporter', 'dot'],
         { env: { ...env, KILLED_RUN_REPORT: report, CI: '' }, stdio: 'ignore' },
       );
       try {
