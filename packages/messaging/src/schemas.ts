@@ -32,12 +32,10 @@ const TIME = '2026-11-21T12:00:00.000Z';
 const id = (description: string): z.ZodUUID => z.uuid().meta({ description, examples: [ID] });
 const time = (description: string): z.ZodISODateTime =>
   z.iso.datetime({ precision: 3 }).meta({ description, examples: [TIME] });
-const metadata = z
-  .record(z.string(), z.unknown())
-  .meta({
-    description: 'Plain JSON, sent back unchanged in the webhook',
-    examples: [{ ticket: 'A-17' }],
-  });
+const metadata = z.record(z.string(), z.unknown()).meta({
+  description: 'Plain JSON, sent back unchanged in the webhook',
+  examples: [{ ticket: 'A-17' }],
+});
 
 /** The body of a message handed in over HTTP. */
 export interface AcceptBody {
@@ -128,12 +126,10 @@ const replySchema = z
   .object({
     id: id('Id of the reply'),
     purpose: z.enum(REPLY_PURPOSES),
-    text: z
-      .string()
-      .meta({
-        description: 'The text for the client',
-        examples: ['Hello! Thank you for writing to us.'],
-      }),
+    text: z.string().meta({
+      description: 'The text for the client',
+      examples: ['Hello! Thank you for writing to us.'],
+    }),
     locale: z.string().meta({ examples: ['en'] }),
     template: z.string().meta({ description: 'Key of the template', examples: ['greeting'] }),
   })

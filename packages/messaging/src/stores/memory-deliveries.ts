@@ -22,10 +22,14 @@ interface Row {
   dueAt: number;
   epoch: number;
   tryNumber: number;
-  trigger: AttemptTrigger;
+  replayed: boolean;
   claimedAt: number;
   attempts: DeliveryAttempt[];
 }
+
+/** The first try after a replay is the replay's; what the schedule adds is the schedule's. */
+const triggerOf = (row: Row): AttemptTrigger =>
+  row.replayed && row.tryNumber === 1 ? 'replay' : 'schedule';
 
 /** The deliveries of the memory store. */
 export class MemoryDeliveries {
@@ -61,7 +65,7 @@ export class MemoryDeliveries {
       dueAt: now,
       epoch: 0,
       tryNumber: 0,
-      trigger: 'schedule',
+      replayed: false,
       claimedAt: 0,
       attempts: [],
     };
@@ -97,7 +101,7 @@ export class MemoryDeliveries {
         durationMs: null,
         httpStatus: null,
         errorCode: 'UNKNOWN',
-        trigger: row.trigger,
+        trigger: triggerOf(row),
       });
     }
     row.epoch += 1;
@@ -105,9 +109,11 @@ export class MemoryDeliveries {
     row.claimedAt = now;
     row.dueAt = now + leaseMs;
     delivery.status = 'sending';
+    delivery.nextAttemptAt = null;
     delivery.attempts += 1;
     const { body, carrier } = row.content;
-    const { epoch, tryNumber, trigger } = row;
+    const { epoch, tryNumber } = row;
+    const trigger = triggerOf(row);
     return {
       delivery: { ...delivery },
       url,
@@ -132,10 +138,9 @@ export class MemoryDeliveries {
       durationMs: item.durationMs,
       httpStatus: item.httpStatus,
       errorCode: item.errorCode,
-      trigger: row.trigger,
+      trigger: triggerOf(row),
     });
     row.dueAt = now + item.delayMs;
-    row.trigger = 'schedule';
     delivery.status = item.outcome;
     delivery.lastHttpStatus = item.httpStatus;
     delivery.lastError = item.error;
@@ -152,6 +157,7 @@ export class MemoryDeliveries {
       row.dueAt = this.#now();
       row.tryNumber -= 1;
       row.delivery.attempts -= 1;
+      row.delivery.nextAttemptAt = new Date(row.dueAt);
       row.delivery.status = row.delivery.attempts === 0 ? 'pending' : 'retrying';
     }
   }
@@ -164,7 +170,7 @@ export class MemoryDeliveries {
       return delivery.status;
     row.dueAt = this.#now();
     row.tryNumber = 0;
-    row.trigger = 'replay';
+    row.replayed = true;
     delivery.status = 'pending';
     delivery.nextAttemptAt = new Date(row.dueAt);
     this.#active.set(id, row);
