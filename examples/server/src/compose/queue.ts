@@ -1,0 +1,118 @@
+import type { AppLogger } from '@holdfast/observability';
+import {
+  createQueue,
+  createWorker,
+  defineTask,
+  handle,
+  type Queue,
+  type QueueStore,
+  type Worker,
+} from '@holdfast/queue';
+import { postgresStore } from '@holdfast/queue/postgres';
+import type { SqlDatabase, SqlTransaction } from '@holdfast/sql';
+import { z } from 'zod';
+import type { NotifyOperator } from '../operations/notify-operator.js';
+
+const HOUR_MS = 3_600_000;
+
+/** Somebody must look at a message: written in the transaction that answers it. */
+export const escalationNotify = defineTask('escalation.notify', {
+  payload: z.object({
+    message_id: z.string(),
+    session_id: z.string(),
+    client_id: z.string(),
+    platform: z.string().nullable(),
+    chat_id: z.string().nullable(),
+    category: z.string(),
+    confidence: z.number(),
+    reason: z.string(),
+    request_id: z.string().nullable(),
+  }),
+  timeout: '30s',
+});
+
+/** Forgets what has run out. */
+export const maintenancePrune = defineTask('maintenance.prune', {
+  payload: z.object({ hour: z.string() }),
+  timeout: '5m',
+});
+
+/** The payload of {@link escalationNotify}. */
+export interface Escalation {
+  readonly message_id: string;
+  readonly session_id: string;
+  readonly client_id: string;
+  readonly platform: string | null;
+  readonly chat_id: string | null;
+  readonly category: string;
+  readonly confidence: number;
+  readonly reason: string;
+  readonly request_id: string | null;
+}
+
+/** The queue `operations` and its store. */
+export interface ComposedQueue {
+  readonly queue: Queue<SqlTransaction>;
+  readonly store: QueueStore<SqlTransaction>;
+}
+
+/** Makes the queue of the work that messages and time cause. */
+export async function composeQueue(db: SqlDatabase, logger: AppLogger): Promise<ComposedQueue> {
+  const store = postgresStore(db);
+  await store.migrate();
+  const queue = createQueue('operations', {
+    store,
+    tasks: [escalationNotify, maintenancePrune],
+    logger: logger.child({ module: 'queue' }),
+  });
+  return { queue, store };
+}
+
+/** What the handlers of the queue do. */
+export interface OperationsHandlers {
+  readonly notifyOperator: NotifyOperator;
+  /** Forgets what has run out; gives what it forgot, for the log. */
+  readonly prune: () => Promise<object>;
+}
+
+/** Makes the worker of the queue. It does nothing before `start()`. */
+export function composeWorker(
+  queue: Queue<SqlTransaction>,
+  handlers: OperationsHandlers,
+  logger: AppLogger,
+): Worker {
+  const log = logger.child({ module: 'operations' });
+  return createWorker(
+    queue,
+    [
+      handle(escalationNotify, async (escalation, { id, signal }) => {
+        await handlers.notifyOperator(escalation, { id, signal });
+      }),
+      handle(maintenancePrune, async ({ hour }) => {
+        log.info({ hour, ...(await handlers.prune()) }, 'pruned');
+      }),
+    ],
+    { logger: log },
+  );
+}
+
+/** Enqueues a pruning for each hour, whichever process is first: the hour is the idempotency key. */
+export function startPruning(queue: Queue<SqlTransaction>, logger: AppLogger): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  const tick = (): void => {
+    if (stopped) return;
+    const now = Date.now();
+    const hour = new Date(now).toISOString().slice(0, 13);
+    timer = setTimeout(tick, HOUR_MS - (now % HOUR_MS) + 1_000);
+    timer.unref();
+    queue
+      .enqueue(maintenancePrune, { hour }, { idempotencyKey: `maintenance.prune:${hour}` })
+      .catch((error: unknown) => logger.warn({ err: error }, 'pruning could not be enqueued'));
+  };
+  tick();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+}
