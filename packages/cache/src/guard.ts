@@ -21,6 +21,8 @@ export class Guard {
   readonly #breaker: CircuitBreakerPolicy;
   errors = 0;
   timeouts = 0;
+  /** Called each time the circuit opens: somebody has to find out when the store is back. */
+  onOpen: () => void = () => undefined;
 
   constructor(options: ResolvedResilience, clock: Clock, logger: Logger, fields: object) {
     this.#clock = clock;
@@ -36,6 +38,7 @@ export class Guard {
       if (!open)
         logger.warn({ ...fields, ...failure(reason) }, 'cache store fails: going on without it');
       open = true;
+      this.onOpen();
     });
     this.#breaker.onReset(() => {
       open = false;

@@ -270,6 +270,7 @@ function checkStore(store: unknown): void {
 /** Checks and completes the options of a cache. */
 export function resolveOptions(options: CacheOptions): ResolvedOptions {
   checkKnown(options, 'options', KNOWN);
+  const { l1 = {}, ttl = 300_000, resilience = {} } = options;
   const { jitter = 0, serializer = jsonSerializer, version = '1', subscribe = true } = options;
   checkNames(options.namespace, version, serializer);
   if (typeof jitter !== 'number' || !(jitter >= 0 && jitter <= 1)) {
@@ -279,13 +280,13 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
   if (options.l2 !== undefined) checkStore(options.l2);
   return {
     namespace: options.namespace,
-    l1: options.l1 === false ? undefined : resolveL1(options.l1 ?? {}),
+    l1: l1 === false ? undefined : resolveL1(l1),
     l2: options.l2,
-    ttlMs: ttlOf(options.ttl ?? 300_000),
+    ttlMs: ttlOf(ttl),
     jitter,
     serializer,
     version,
-    resilience: resolveResilience(options.resilience ?? {}),
+    resilience: resolveResilience(resilience),
     subscribe,
     logger: options.logger ?? silentLogger,
     clock: options.clock ?? systemClock,

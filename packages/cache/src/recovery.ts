@@ -32,6 +32,7 @@ export class Recovery {
     this.#store = store;
     this.#options = options;
     this.#origin = origin;
+    guard.onOpen = () => this.schedule();
   }
 
   /** Makes sure that an attempt will be made. */

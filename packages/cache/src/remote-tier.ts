@@ -230,8 +230,6 @@ export class RemoteTier {
     this.#inProgress.add(work);
     const done = (): void => {
       this.#inProgress.delete(work);
-      // The circuit may have opened: somebody has to find out when the store is back.
-      if (!this.#guard.closed) this.#recovery.schedule();
     };
     work.then(done, done);
     return work;

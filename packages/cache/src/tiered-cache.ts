@@ -103,6 +103,9 @@ class TieredCache implements Cache {
     options: SetOptions<T> = {},
   ): Promise<void> {
     checkSetOptions(options);
+    if (typeof entries?.[Symbol.iterator] !== 'function') {
+      throw optionInvalid('entries', 'an iterable of [key, value]', entries);
+    }
     // Checked as a whole before anything is stored; the last value of a key counts.
     const writes = new Map<string, RemoteWrite>();
     for (const [key, value] of entries) {

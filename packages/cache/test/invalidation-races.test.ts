@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest';
+import { type Cache, createCache, memoryStore } from '../src/index.js';
+import { FaultyStore } from './support/faulty-store.js';
+import { settle } from './support/virtual-clock.js';
+
+/** A factory that ends when it is told to. */
+function manual(): {
+  factory: () => Promise<string>;
+  started: Promise<void>;
+  end(v: string): void;
+} {
+  let end = (_value: string): void => {};
+  let start = (): void => {};
+  const value = new Promise<string>((resolve) => {
+    end = resolve;
+  });
+  const started = new Promise<void>((resolve) => {
+    start = resolve;
+  });
+  const factory = () => {
+    start();
+    return value;
+  };
+  return { factory, started, end: (v) => end(v) };
+}
+
+const tiers = [
+  { name: 'L1', make: () => createCache({ namespace: 'races' }) },
+  { name: 'L1 over L2', make: () => createCache({ namespace: 'races', l2: memoryStore() }) },
+  { name: 'L2', make: () => createCache({ namespace: 'races', l1: false, l2: memoryStore() }) },
+];
+
+const invalidations: [string, (cache: Cache) => Promise<void>][] = [
+  ['delete', (cache) => cache.delete('k')],
+  ['deleteMany', (cache) => cache.deleteMany(['j', 'k'])],
+  ['clear', (cache) => cache.clear()],
+];
+
+describe.each(tiers)('while a factory runs, $name', ({ make }) => {
+  it.each(invalidations)('%s wins: the result is returned, not stored', async (_, invalidate) => {
+    const cache = make();
+    const { factory, started, end } = manual();
+    const waiting = [cache.getOrSet('k', factory), cache.getOrSet('k', factory)];
+    await started;
+    await invalidate(cache);
+    const later = cache.getOrSet('k', () => 'new');
+    end('old');
+    expect(await Promise.all(waiting)).toEqual(['old', 'old']);
+    expect(await later).toBe('new');
+    await settle();
+    expect(await cache.get('k')).toBe('new');
+    expect(cache.stats().loads.superseded).toBe(1);
+  });
+
+  it('an explicit set wins', async () => {
+    const cache = make();
+    const { factory, started, end } = manual();
+    const waiting = cache.getOrSet('k', factory);
+    await started;
+    await cache.set('k', 'set');
+    expect(await cache.getOrSet('k', () => 'unused')).toBe('set');
+    end('old');
+    expect(await waiting).toBe('old');
+    await settle();
+    expect(await cache.get('k')).toBe('set');
+  });
+
+  it('an older factory that ends last does not replace a newer one', async () => {
+    const cache = make();
+    const older = manual();
+    const newer = manual();
+    const first = cache.getOrSet('k', older.factory);
+    await older.started;
+    await cache.delete('k');
+    const second = cache.getOrSet('k', newer.factory);
+    await newer.started;
+    newer.end('newer');
+    await second;
+    older.end('older');
+    await first;
+    await settle();
+    expect(await cache.get('k')).toBe('newer');
+  });
+});
+
+describe('while L2 is being read', () => {
+  it.each(invalidations)('%s keeps what was read out of L1', async (_, invalidate) => {
+    const store = new FaultyStore(memoryStore());
+    const cache = createCache({ namespace: 'races', l2: store });
+    await createCache({ namespace: 'races', l2: store }).set('k', 'old');
+    store.fault = 'hold';
+    const reading = [cache.get('k'), cache.getOrSet('k', () => 'unused')];
+    await settle();
+    store.fault = 'none';
+    const invalidating = invalidate(cache);
+    store.release();
+    await Promise.all([...reading, invalidating]);
+    expect(cache.peek('k')).toBeUndefined();
+    expect(await cache.getOrSet('k', () => 'new')).toBe('new');
+  });
+});
+
+describe('between caches on one store', () => {
+  const pair = () => {
+    const store = memoryStore();
+    const make = () => createCache({ namespace: 'shared', l2: store });
+    return [make(), make()] as const;
+  };
+
+  it('a factory result is not stored when another cache changed the key meanwhile', async () => {
+    for (const change of ['set', 'delete', 'clear'] as const) {
+      const store = memoryStore();
+      const make = () =>
+        createCache({ namespace: 'shared', l2: store, l1: false, subscribe: false });
+      const [one, two] = [make(), make()];
+      const { factory, started, end } = manual();
+      const waiting = one.getOrSet('k', factory);
+      await started;
+      if (change === 'set') await two.set('k', 'theirs');
+      else if (change === 'delete') await two.delete('k');
+      else await two.clear();
+      end('old');
+      await waiting;
+      await settle();
+      expect(await one.get('k')).toBe(change === 'set' ? 'theirs' : undefined);
+      expect(one.stats().l2?.fencedFills).toBe(1);
+    }
+  });
+
+  it('an invalidation empties the L1 of the other, and supersedes its factory', async () => {
+    const [one, two] = pair();
+    await one.set('k', 'old');
+    expect(await two.get('k')).toBe('old');
+    await one.set('k', 'new');
+    expect([two.peek('k'), await two.get('k')]).toEqual([undefined, 'new']);
+    await one.clear();
+    expect(two.peek('k')).toBeUndefined();
+    const { factory, started, end } = manual();
+    const waiting = two.getOrSet('k', factory);
+    await started;
+    await one.delete('k');
+    end('stale');
+    await waiting;
+    expect([two.peek('k'), await two.get('k')]).toEqual([undefined, undefined]);
+  });
+});
+
+it('leaves nothing behind for keys that are at rest', async () => {
+  const cache = createCache({ namespace: 'rest', l2: memoryStore(), l1: { maxEntries: 10 } });
+  for (let i = 0; i < 300; i += 1) {
+    const key = `k${i}`;
+    await Promise.allSettled([
+      cache.getOrSet(key, () => i),
+      cache.get(key),
+      cache.delete(key),
+      cache.getOrSet(key, () => Promise.reject(new Error('fails'))),
+    ]);
+  }
+  await settle();
+  expect(cache.stats().loads.running).toBe(0);
+  expect((await cache.close()).drained).toBe(true);
+});
