@@ -42,7 +42,7 @@ export class Channels {
 
   reconnected(): void {
     for (const listeners of [...this.#listeners.values()]) {
-      for (const listener of listeners) listener.onReconnect?.();
+      for (const listener of listeners) listener.onReconnect();
     }
   }
 }

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type {
   CloseReport,
   HealthReport,
@@ -15,17 +16,22 @@ import type {
 import type { Duration } from './duration.js';
 import { Emitter } from './emitter.js';
 import { encodeValues } from './encode.js';
-import { SqlError } from './errors.js';
+import { closedError, ForcedEnd } from './forced-end.js';
 import type { Logger } from './logger.js';
 import { milliseconds, timeLimit } from './options.js';
 import { isInsideTransactionOf, refuseInsideTransaction } from './scope.js';
 import type { Engine, EngineHooks, Session, SessionResult } from './session.js';
-import { isSerializationFailure, toSqlError } from './sql-state.js';
-import { runTransaction, type StatementRunner } from './transaction.js';
+import { isRepeatable, toSqlError } from './sql-state.js';
+import { StatementNames } from './statement-names.js';
+import { traceStatement, traceTransaction } from './tracing.js';
+import { type Committed, runTransaction, type StatementRunner } from './transaction.js';
 import { resolveTransaction, retryDelay } from './transaction-options.js';
 
 /** Makes an engine, which reports to the hooks. */
 export type EngineFactory = (hooks: EngineHooks) => Engine | Promise<Engine>;
+
+/** How long a database may take to answer and still pass for alive. */
+const PROBE_MS = 5_000;
 
 interface Counters {
   opened: number;
@@ -42,7 +48,8 @@ export class DatabaseHandle implements SqlDatabase {
   readonly #logger: Logger;
   readonly #counters: Counters;
   readonly #running = new Set<Promise<unknown>>();
-  readonly #abort = new AbortController();
+  readonly #forcedEnd: ForcedEnd;
+  readonly #names = new StatementNames();
   #closing: Promise<CloseReport> | undefined;
 
   private constructor(
@@ -50,7 +57,9 @@ export class DatabaseHandle implements SqlDatabase {
     events: Emitter<SqlEvents>,
     counters: Counters,
     logger: Logger,
+    forcedEnd: ForcedEnd,
   ) {
+    this.#forcedEnd = forcedEnd;
     this.#engine = engine;
     this.engine = engine.kind;
     this.#events = events;
@@ -61,7 +70,9 @@ export class DatabaseHandle implements SqlDatabase {
   static async open(factory: EngineFactory, logger: Logger): Promise<DatabaseHandle> {
     const events = new Emitter<SqlEvents>(logger);
     const counters: Counters = { opened: 0, closed: 0, errors: 0, queries: 0 };
+    const forcedEnd = new ForcedEnd();
     const engine = await factory({
+      forcedEnd,
       acquire: (waitMs) => events.emit('acquire', () => ({ waitMs })),
       release: (heldMs) => events.emit('release', () => ({ heldMs })),
       connect: () => {
@@ -78,7 +89,7 @@ export class DatabaseHandle implements SqlDatabase {
         events.emit('error', () => ({ error }));
       },
     });
-    return new DatabaseHandle(engine, events, counters, logger);
+    return new DatabaseHandle(engine, events, counters, logger, forcedEnd);
   }
 
   query<Row extends SqlRow = SqlRow>(
@@ -87,32 +98,25 @@ export class DatabaseHandle implements SqlDatabase {
     options?: QueryOptions,
   ): Promise<QueryResult<Row>> {
     return this.#track('A statement', async () => {
-      const result = await this.#use((session) => this.#statement(session, text, values, options));
+      const result = await this.#engine.use((session) =>
+        this.#statement(session, text, values, options),
+      );
       return { rows: result.rows as Row[], rowCount: result.rowCount };
     });
   }
 
   async exec(script: string, options?: { timeout?: Duration }): Promise<void> {
     await this.#track('A script', () =>
-      this.#use((session) => this.#script(session, script, options)),
+      this.#engine.use((session) => this.#script(session, script, options)),
     );
   }
 
   transaction<T>(fn: (tx: SqlTransaction) => Promise<T>, options?: TransactionOptions): Promise<T> {
     return this.#track('A transaction', async () => {
-      const { begin, retries } = resolveTransaction(options);
-      for (let attempt = 0; ; attempt += 1) {
-        try {
-          const { result, callbacks } = await this.#use((session) =>
-            this.#attempt(session, begin, fn),
-          );
-          this.#callAll(callbacks);
-          return result;
-        } catch (error) {
-          if (attempt >= retries || !isSerializationFailure(error)) throw error;
-          await retryDelay(attempt, this.#abort.signal);
-        }
-      }
+      const plan = resolveTransaction(options);
+      const { result, callbacks } = await traceTransaction(() => this.#attempts(plan, fn));
+      for (const callback of callbacks) this.#guard(callback);
+      return result;
     });
   }
 
@@ -122,9 +126,10 @@ export class DatabaseHandle implements SqlDatabase {
     options?: ListenOptions,
   ): Promise<Subscription> {
     return this.#track('listen', async () => {
+      // In the context of whoever listens, not of whoever happened to notify.
       const remove = await this.#engine.listen(channel, {
-        handler: (payload) => this.#guard(() => handler(payload)),
-        onReconnect: options?.onReconnect,
+        handler: AsyncResource.bind((payload: string) => this.#guard(() => handler(payload))),
+        onReconnect: AsyncResource.bind(() => this.#guard(() => options?.onReconnect?.())),
       });
       let closing: Promise<void> | undefined;
       const close = (): Promise<void> => {
@@ -160,11 +165,9 @@ export class DatabaseHandle implements SqlDatabase {
       return { status: 'healthy', details };
     }
     const started = performance.now();
-    try {
-      await this.query('SELECT 1', [], { timeout: 5_000 });
-    } catch (error) {
-      return { status: 'unhealthy', details: { ...details, error: toSqlError(error).message } };
-    }
+    const problem = await this.#probe();
+    if (problem !== undefined)
+      return { status: 'unhealthy', details: { ...details, error: problem } };
     const status = details.waiting > 0 && details.available === 0 ? 'degraded' : 'healthy';
     return { status, details: { ...details, latencyMs: performance.now() - started } };
   }
@@ -181,10 +184,25 @@ export class DatabaseHandle implements SqlDatabase {
     await this.close();
   }
 
+  /** What is wrong, if anything is. */
+  async #probe(): Promise<string | undefined> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<string>((resolve) => {
+      timer = setTimeout(() => resolve(`no answer within ${PROBE_MS} ms`), PROBE_MS);
+    });
+    const answer = this.query('SELECT 1').then(
+      () => undefined,
+      (error: unknown) => toSqlError(error).message,
+    );
+    const problem = await Promise.race([answer, late]);
+    clearTimeout(timer);
+    return problem;
+  }
+
   async #close(deadlineMs: number): Promise<CloseReport> {
     const started = performance.now();
     const drained = await this.#drain(deadlineMs);
-    if (!drained) this.#abort.abort();
+    if (!drained) this.#forcedEnd.now();
     await this.#engine.close();
     this.#events.clear();
     return { drained, durationMs: performance.now() - started };
@@ -207,7 +225,7 @@ export class DatabaseHandle implements SqlDatabase {
 
   /** Refuses calls on a closed handle and remembers running ones, so that close can wait for them. */
   async #track<T>(what: string, call: () => Promise<T>): Promise<T> {
-    if (this.#closing !== undefined) throw new SqlError('SQL_CLOSED', 'The database is closed');
+    if (this.#closing !== undefined) throw closedError();
     if (this.#engine.singleSession) refuseInsideTransaction(this, what);
     const running = call();
     this.#running.add(running);
@@ -218,15 +236,29 @@ export class DatabaseHandle implements SqlDatabase {
     }
   }
 
-  #use<T>(fn: (session: Session) => Promise<T>): Promise<T> {
-    return this.#engine.use(fn, this.#abort.signal);
+  async #attempts<T>(
+    plan: ReturnType<typeof resolveTransaction>,
+    fn: (tx: SqlTransaction) => Promise<T>,
+  ): Promise<Committed<T>> {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await this.#engine.use((session) => {
+          session.lazyCommit = plan.lazyCommit;
+          return this.#attempt(session, plan.begin, fn);
+        });
+      } catch (error) {
+        if (attempt >= plan.retries || !isRepeatable(error) || this.#forcedEnd.happened)
+          throw error;
+        await retryDelay(attempt);
+      }
+    }
   }
 
   async #attempt<T>(
     session: Session,
     begin: string,
     fn: (tx: SqlTransaction) => Promise<T>,
-  ): Promise<{ result: T; callbacks: (() => void)[] }> {
+  ): Promise<Committed<T>> {
     const runner: StatementRunner = {
       query: (text, values, options) => this.#statement(session, text, values, options),
       script: (text, options) => this.#script(session, text, options),
@@ -246,6 +278,7 @@ export class DatabaseHandle implements SqlDatabase {
     options: QueryOptions | undefined,
   ): Promise<SessionResult> {
     const encoded = encodeValues(values ?? []);
+    this.#names.check(options?.name, text);
     const timeoutMs = timeLimit(options?.timeout);
     return this.#observe(text, options?.name, () =>
       session.query(text, encoded, { name: options?.name, timeoutMs }),
@@ -273,7 +306,7 @@ export class DatabaseHandle implements SqlDatabase {
         return { text, name, durationMs: performance.now() - started, rowCount, error };
       });
     try {
-      const result = await statement();
+      const result = await traceStatement(text, statement);
       report(result.rowCount, undefined);
       return result;
     } catch (error) {
@@ -281,10 +314,6 @@ export class DatabaseHandle implements SqlDatabase {
       report(0, failure);
       throw failure;
     }
-  }
-
-  #callAll(callbacks: readonly (() => void)[]): void {
-    for (const callback of callbacks) this.#guard(callback);
   }
 
   #guard(fn: () => void): void {

@@ -28,12 +28,20 @@ export async function lockMigrations(tx: SqlExecutor, plan: MigrationPlan): Prom
     [`holdfast migrations ${plan.schema}`],
     { timeout: plan.timeoutMs },
   );
+  // Only a statement that locks a relation takes note of what others committed to the catalog while this one waited:
+  // without one, the schema that the process before has just made would still be missing.
+  await tx.query('SELECT FROM pg_catalog.pg_namespace LIMIT 1');
 }
 
 /** Makes schema and table where they are missing. */
 export async function createMigrationTable(tx: SqlExecutor, plan: MigrationPlan): Promise<void> {
+  const { rows } = await tx.query<{ found: boolean }>(
+    'SELECT to_regnamespace($1) IS NOT NULL AS found',
+    [plan.schema],
+  );
+  // CREATE … IF NOT EXISTS asks for the right to create also when there is nothing to do.
+  if (rows[0]?.found !== true) await tx.exec(`CREATE SCHEMA ${plan.schema}`);
   await tx.exec(`
-    CREATE SCHEMA IF NOT EXISTS ${plan.schema};
     CREATE TABLE IF NOT EXISTS ${plan.table} (
       namespace text NOT NULL,
       id text NOT NULL,

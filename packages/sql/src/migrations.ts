@@ -1,6 +1,6 @@
 import type { SqlDatabase, SqlTransaction } from './database.js';
 import type { Duration } from './duration.js';
-import { SqlError } from './errors.js';
+import { isSqlError, SqlError } from './errors.js';
 import {
   createMigrationTable,
   lockMigrations,
@@ -117,13 +117,24 @@ async function applyNext(
   // Read again under the lock: another process may have been faster.
   const [next] = checkMigrations(plan, await readRecorded(tx, plan));
   if (next === undefined) return undefined;
-  await tx.exec(next.up, { timeout: plan.timeoutMs });
+  await tx.exec(next.up, { timeout: plan.timeoutMs }).catch((error: unknown) => {
+    throw named(error, plan.namespace, next.id);
+  });
   await tx.query(`INSERT INTO ${plan.table} (namespace, id, checksum) VALUES ($1, $2, $3)`, [
     plan.namespace,
     next.id,
     next.checksum,
   ]);
   return next.id;
+}
+
+/** The error of a script, which itself does not say whose it was. */
+function named(error: unknown, namespace: string, id: string): unknown {
+  if (!isSqlError(error)) return error;
+  return new SqlError(error.code, `Migration '${id}' of '${namespace}' failed: ${error.message}`, {
+    cause: error,
+    details: { ...error.details, namespace, migration: id },
+  });
 }
 
 function downOf(

@@ -1,4 +1,5 @@
 import type { SqlRow } from './database.js';
+import type { ForcedEnd } from './forced-end.js';
 
 /** What a statement gave, with the command tag's first word (`SELECT`, `COMMIT`, `ROLLBACK` …). */
 export interface SessionResult {
@@ -25,21 +26,25 @@ export interface Session {
   script(text: string, options: StatementOptions): Promise<SessionResult>;
   /** Set while a transaction is open: per-statement limits then belong to the transaction. */
   inTransaction: boolean;
+  /** Set when a transaction does not wait for the disk at its commit. */
+  lazyCommit: boolean;
 }
 
-/** What an engine reports; the handle counts it and passes it on as events. */
+/** What connects an engine to its handle, which counts what is reported and passes it on as events. */
 export interface EngineHooks {
   acquire(waitMs: number): void;
   release(heldMs: number): void;
   connect(): void;
   disconnect(): void;
   error(error: unknown): void;
+  /** Happens when a close has waited long enough. */
+  readonly forcedEnd: ForcedEnd;
 }
 
 /** A handler of notifications on one channel. */
 export interface ChannelListener {
   handler: (payload: string) => void;
-  onReconnect: (() => void) | undefined;
+  onReconnect: () => void;
 }
 
 /** What differs between a server and an embedded database. */
@@ -48,9 +53,9 @@ export interface Engine {
   /** Whether there is only one session, so that a call outside of a running transaction waits for its end. */
   readonly singleSession: boolean;
   /**
-   * Runs `fn` with a session of its own. When `signal` aborts, the session is ended even if `fn` never settles.
+   * Runs `fn` with a session of its own. A forced end ends the session even if `fn` never settles.
    */
-  use<T>(fn: (session: Session) => Promise<T>, signal: AbortSignal): Promise<T>;
+  use<T>(fn: (session: Session) => Promise<T>): Promise<T>;
   /** Adds a listener; resolves with what removes it, once the server has confirmed. */
   listen(channel: string, listener: ChannelListener): Promise<() => Promise<void>>;
   gauges(): { size: number; max: number; checkedOut: number; available: number; waiting: number };

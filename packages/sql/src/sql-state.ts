@@ -3,6 +3,8 @@ import { isSqlError, SqlError, type SqlErrorCode } from './errors.js';
 /** Fields of a Postgres error, as `pg` and PGlite both name them. */
 interface ServerError {
   code?: unknown;
+  severity?: unknown;
+  routine?: unknown;
   constraint?: unknown;
   table?: unknown;
   column?: unknown;
@@ -20,6 +22,7 @@ const BY_STATE: Readonly<Record<string, SqlErrorCode>> = {
   '55P03': 'SQL_TIMEOUT',
   '55006': 'SQL_CONFLICT',
   '57014': 'SQL_TIMEOUT',
+  '08P01': 'SQL_STATEMENT_INVALID',
   '25P03': 'SQL_UNAVAILABLE',
   '25P04': 'SQL_UNAVAILABLE',
   '3D000': 'SQL_UNAVAILABLE',
@@ -43,14 +46,22 @@ const DETAILS = ['constraint', 'schema', 'table', 'column', 'hint', 'position'] 
 export function sqlState(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   if (isSqlError(error)) return error.details?.sqlState as string | undefined;
-  const { code } = error as ServerError;
-  return typeof code === 'string' && SQL_STATE.test(code) ? code : undefined;
+  const { code, severity } = error as ServerError;
+  // The severity tells answers of the server from system errors, whose codes (EPIPE) can look the same.
+  if (typeof severity !== 'string' || typeof code !== 'string') return undefined;
+  return SQL_STATE.test(code) ? code : undefined;
 }
 
 /** Whether running the same transaction again is likely to succeed. */
-export function isSerializationFailure(error: unknown): boolean {
+export function isRepeatable(error: unknown): boolean {
   const state = sqlState(error);
-  return state === '40001' || state === '40P01';
+  return state === '40001' || state === '40P01' || isStalePlan(error);
+}
+
+/** A named statement whose result has other columns than when it was prepared, because a migration changed a table. */
+export function isStalePlan(error: unknown): boolean {
+  const cause = isSqlError(error) ? error.cause : error;
+  return sqlState(cause) === '0A000' && (cause as ServerError).routine === 'RevalidateCachedQuery';
 }
 
 function codeOf(state: string | undefined): SqlErrorCode {

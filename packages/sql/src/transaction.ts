@@ -62,7 +62,7 @@ class TransactionLevel implements SqlTransaction {
   }
 
   async transaction<T>(fn: (tx: SqlTransaction) => Promise<T>): Promise<T> {
-    await this.#childEnded();
+    while (this.#child !== undefined) await this.#endOfChild();
     this.#assertOpen();
     const child = new TransactionLevel(this.#shared, this.scope);
     this.#childScope = child.scope;
@@ -127,8 +127,8 @@ class TransactionLevel implements SqlTransaction {
   }
 
   async #step<T>(statement: () => Promise<T>): Promise<T> {
-    // Without a savepoint there is no await here, so that statements keep the order of their calls.
-    if (this.#child !== undefined) await this.#childEnded();
+    // Without an open savepoint there is no await here, so that statements keep the order of their calls.
+    while (this.#child !== undefined) await this.#endOfChild();
     this.#assertOpen();
     try {
       return await this.#shared.serial.run(statement);
@@ -137,16 +137,12 @@ class TransactionLevel implements SqlTransaction {
     }
   }
 
-  async #childEnded(): Promise<void> {
-    while (this.#child !== undefined) {
-      if (this.#childScope !== undefined && isInside(this.#childScope)) {
-        throw new SqlError(
-          'SQL_STATEMENT_INVALID',
-          'A statement of the outer transaction inside a nested one would wait for itself: use the inner `tx`',
-        );
-      }
-      await this.#child;
-    }
+  #endOfChild(): Promise<void> | undefined {
+    if (this.#childScope === undefined || !isInside(this.#childScope)) return this.#child;
+    throw new SqlError(
+      'SQL_STATEMENT_INVALID',
+      'A call on the outer transaction inside a nested one would wait for itself: use the inner `tx`',
+    );
   }
 
   #remember(error: unknown): SqlError {
@@ -175,13 +171,19 @@ function abortedBy(failure: SqlError): SqlError {
   );
 }
 
-/** Runs one attempt of a transaction and returns its result with what is to be called after the commit. */
+/** A transaction's result, with what is to be called now that it is committed. */
+export interface Committed<T> {
+  readonly result: T;
+  readonly callbacks: readonly (() => void)[];
+}
+
+/** Runs one attempt of a transaction. */
 export async function runTransaction<T>(
   owner: object,
   runner: StatementRunner,
   begin: string,
   fn: (tx: SqlTransaction) => Promise<T>,
-): Promise<{ result: T; callbacks: (() => void)[] }> {
+): Promise<Committed<T>> {
   const shared: Shared = { owner, runner, serial: new Serial(), savepoints: 0 };
   const level = new TransactionLevel(shared, currentScope());
   try {

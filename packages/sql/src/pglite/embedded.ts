@@ -90,6 +90,7 @@ function directoryEngine(
     writer: protocol.serialize,
     hooks,
     describe: () => ({ dataDir }),
+    onLazyCommit: () => maintenance.flushSoon(),
     dispose: async () => {
       maintenance.stop();
       try {

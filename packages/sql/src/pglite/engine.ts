@@ -1,10 +1,11 @@
-import { closedError, unlessAborted } from '../aborted.js';
+import { Breather } from '../breather.js';
 import { Channels } from '../channels.js';
 import { isSqlError, SqlError } from '../errors.js';
+import { closedError } from '../forced-end.js';
 import { quoteIdentifier } from '../identifier.js';
 import type { ChannelListener, Engine, EngineHooks, Session } from '../session.js';
 import type { PgliteLike } from './pglite-like.js';
-import { PgliteSession, type ProtocolWriter } from './session.js';
+import { type PgliteConnection, PgliteSession, type ProtocolWriter } from './session.js';
 import { Turns } from './turns.js';
 
 /** What the engine needs to know about the instance. */
@@ -14,8 +15,19 @@ export interface PgliteEngineOptions {
   hooks: EngineHooks;
   /** Closes the instance; absent when the caller owns it. */
   dispose?: () => Promise<void>;
+  /** Called after a transaction that did not wait for the disk. */
+  onLazyCommit?: () => void;
   /** Facts for the health report. */
   describe?: () => Record<string, unknown>;
+}
+
+/** Statements are prepared in the session of the instance, whichever handle did it. */
+const PREPARED = new WeakMap<object, Set<string>>();
+
+function preparedOf(db: object): Set<string> {
+  const known = PREPARED.get(db) ?? new Set();
+  PREPARED.set(db, known);
+  return known;
 }
 
 /** PGlite: one session, used in turns. */
@@ -24,7 +36,7 @@ export class PgliteEngine implements Engine {
   readonly singleSession = true;
   readonly #options: PgliteEngineOptions;
   readonly #turns = new Turns();
-  readonly #prepared = new Map<string, string>();
+  readonly #connection: PgliteConnection;
   readonly #channels = new Channels();
   readonly #stopNotifications: () => void;
   #crashed = false;
@@ -32,26 +44,28 @@ export class PgliteEngine implements Engine {
 
   constructor(options: PgliteEngineOptions) {
     this.#options = options;
+    const { db, writer } = options;
+    this.#connection = { db, writer, prepared: preparedOf(db), breather: new Breather() };
     this.#stopNotifications = options.db.onNotification((channel, payload) =>
       this.#channels.dispatch(channel, payload),
     );
     options.hooks.connect();
   }
 
-  async use<T>(fn: (session: Session) => Promise<T>, signal: AbortSignal): Promise<T> {
+  async use<T>(fn: (session: Session) => Promise<T>): Promise<T> {
+    const { hooks } = this.#options;
     const asked = performance.now();
-    return unlessAborted(
+    return hooks.forcedEnd.race(
       this.#turns.run(async () => {
-        if (signal.aborted || this.#closed) throw closedError();
+        if (hooks.forcedEnd.happened || this.#closed) throw closedError();
         const taken = performance.now();
-        this.#options.hooks.acquire(taken - asked);
+        hooks.acquire(taken - asked);
         try {
-          return await this.#turn(fn, signal);
+          return await this.#turn(fn);
         } finally {
-          this.#options.hooks.release(performance.now() - taken);
+          hooks.release(performance.now() - taken);
         }
       }),
-      signal,
     );
   }
 
@@ -91,7 +105,7 @@ export class PgliteEngine implements Engine {
 
   async close(): Promise<void> {
     this.#stopNotifications();
-    // Behind the turn that an abort is ending: it rolls its transaction back first.
+    // Behind the turn that a forced end is ending: it rolls its transaction back first.
     await this.#turns.run(async () => {
       this.#closed = true;
       await this.#options.dispose?.();
@@ -100,22 +114,23 @@ export class PgliteEngine implements Engine {
   }
 
   #command(text: string): Promise<unknown> {
-    return this.use((session) => session.script(text, {}), new AbortController().signal);
+    return this.use((session) => session.script(text, {}));
   }
 
-  #turn<T>(fn: (session: Session) => Promise<T>, signal: AbortSignal): Promise<T> {
-    const { db, writer } = this.#options;
+  #turn<T>(fn: (session: Session) => Promise<T>): Promise<T> {
+    const { db, hooks, onLazyCommit } = this.#options;
     // PGlite's own lock keeps transactions of an instance's owner apart from ours.
     return db._runExclusiveTransaction(async () => {
       if (this.#crashed) throw crashedError();
-      const session = new PgliteSession(db, writer, this.#prepared);
+      const session = new PgliteSession(this.#connection);
       try {
-        return await unlessAborted(fn(session), signal);
+        return await hooks.forcedEnd.race(fn(session));
       } catch (error) {
         this.#noticeCrash(error);
         throw error;
       } finally {
         await session.end();
+        if (session.lazyCommit) onLazyCommit?.();
       }
     });
   }

@@ -24,7 +24,10 @@ const IGNORED = new Set(['holdfast.lock', 'lost+found', '.DS_Store']);
  * Makes a database cluster in an empty directory, all or nothing: it is written beside the directory, flushed to the
  * disk and renamed. The caller holds the directory's lock.
  */
-export async function initialise(directory: string): Promise<void> {
+export async function initialise(
+  directory: string,
+  template: string | undefined = findTemplate(),
+): Promise<void> {
   if (existsSync(join(directory, 'PG_VERSION'))) return;
   if (readdirSync(directory).some((name) => !IGNORED.has(name))) {
     throw invalidOption('dataDir', 'an empty directory or one that holds a database', directory);
@@ -32,14 +35,13 @@ export async function initialise(directory: string): Promise<void> {
   const partial = join(dirname(directory), `.${basename(directory)}.init`);
   // Of a process that died half-way: nobody else can be writing it, because the directory is locked.
   rmSync(partial, { recursive: true, force: true });
-  await writeCluster(partial);
+  await writeCluster(partial, template);
   syncTree(partial);
   moveInto(partial, directory);
   syncDirectory(dirname(directory));
 }
 
-async function writeCluster(partial: string): Promise<void> {
-  const template = findTemplate();
+async function writeCluster(partial: string, template: string | undefined): Promise<void> {
   if (template !== undefined) {
     mkdirSync(partial, { recursive: true, mode: 0o700 });
     untar(gunzipSync(readFileSync(template)), partial);

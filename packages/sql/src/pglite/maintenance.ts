@@ -8,6 +8,11 @@ const INTERVAL_MS = 15_000;
 const DEAD_ROWS = 2_000;
 const DEAD_SHARE = 0.2;
 
+/** As `wal_writer_delay` of a server. */
+const FLUSH_DELAY_MS = 200;
+/** The shortest transaction whose commit writes something and therefore waits for the whole log before it. */
+const FLUSH = "SELECT pg_logical_emit_message(true, 'holdfast', '')";
+
 /** What one round did. */
 export interface MaintenanceReport {
   walBytes: number;
@@ -22,8 +27,9 @@ export interface MaintenanceReport {
 export class Maintenance {
   readonly #engine: Engine;
   readonly #logger: Logger;
-  readonly #stop = new AbortController();
   #timer: NodeJS.Timeout | undefined;
+  #flushTimer: NodeJS.Timeout | undefined;
+  #stopped = false;
   #checkpointAt: string | undefined;
 
   constructor(engine: Engine, logger: Logger) {
@@ -37,8 +43,19 @@ export class Maintenance {
   }
 
   stop(): void {
+    this.#stopped = true;
     clearTimeout(this.#timer);
-    this.#stop.abort();
+    clearTimeout(this.#flushTimer);
+  }
+
+  /** Flushes soon what was committed without waiting for the disk: in a server a background process does. */
+  flushSoon(): void {
+    if (this.#flushTimer !== undefined || this.#stopped) return;
+    this.#flushTimer = setTimeout(() => {
+      this.#flushTimer = undefined;
+      this.#run(FLUSH).catch((error: unknown) => this.#report(error));
+    }, FLUSH_DELAY_MS);
+    this.#flushTimer.unref();
   }
 
   async run(): Promise<MaintenanceReport> {
@@ -59,13 +76,14 @@ export class Maintenance {
     try {
       await this.run();
     } catch (error) {
-      if (this.#stop.signal.aborted) return;
-      this.#logger.warn(
-        { module: 'sql', err: error },
-        'Maintenance of the embedded database failed',
-      );
+      this.#report(error);
     }
-    if (!this.#stop.signal.aborted) this.start();
+    if (!this.#stopped) this.start();
+  }
+
+  #report(error: unknown): void {
+    if (this.#stopped) return;
+    this.#logger.warn({ module: 'sql', err: error }, 'Maintenance of the embedded database failed');
   }
 
   /** Bytes of log since the last checkpoint (or since the start). */
@@ -90,11 +108,10 @@ export class Maintenance {
   #row(text: string, values: readonly unknown[]): Promise<Record<string, unknown>> {
     return this.#engine.use(
       async (session) => (await session.query(text, values, {})).rows[0] ?? {},
-      this.#stop.signal,
     );
   }
 
   async #run(command: string): Promise<void> {
-    await this.#engine.use((session) => session.script(command, {}), this.#stop.signal);
+    await this.#engine.use((session) => session.script(command, {}));
   }
 }

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Channels } from '../channels.js';
 import { SqlError } from '../errors.js';
 import { quoteIdentifier } from '../identifier.js';
 import type { Logger } from '../logger.js';
+import { Serial } from '../serial.js';
 import type { ChannelListener } from '../session.js';
 import { toSqlError } from '../sql-state.js';
 import { destroyClient } from './destroy-client.js';
@@ -36,7 +36,10 @@ const COMMAND_MS = 10_000;
 export class PgListener {
   readonly #options: PgListenerOptions;
   readonly #channels = new Channels();
-  readonly #stop = new AbortController();
+  readonly #serial = new Serial();
+  #stopped = false;
+  #reconnecting = false;
+  #wake: () => void = () => {};
   #connection: ListenerConnection | undefined;
   #connecting: Promise<ListenerConnection> | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -56,7 +59,7 @@ export class PgListener {
     this.#channels.add(channel, listener);
     try {
       const { client } = await this.#connected();
-      await command(client, `LISTEN ${quoted}`);
+      await this.#command(client, `LISTEN ${quoted}`);
     } catch (error) {
       this.#channels.remove(channel, listener);
       throw toSqlError(error);
@@ -65,7 +68,8 @@ export class PgListener {
   }
 
   async close(): Promise<void> {
-    this.#stop.abort();
+    this.#stopped = true;
+    this.#wake();
     await this.#connecting?.catch(() => {});
     this.#drop();
   }
@@ -78,13 +82,13 @@ export class PgListener {
       this.#drop();
       return;
     }
-    await command(connection.client, `UNLISTEN ${quoted}`).catch(() => {});
+    await this.#command(connection.client, `UNLISTEN ${quoted}`).catch(() => {});
     // Somebody came while the server forgot the channel.
-    if (this.#channels.has(channel)) await command(connection.client, `LISTEN ${quoted}`);
+    if (this.#channels.has(channel)) await this.#command(connection.client, `LISTEN ${quoted}`);
   }
 
   #connected(): Promise<ListenerConnection> {
-    if (this.#stop.signal.aborted) throw new SqlError('SQL_CLOSED', 'The database is closed');
+    if (this.#stopped) throw new SqlError('SQL_CLOSED', 'The database is closed');
     if (this.#connection !== undefined) return Promise.resolve(this.#connection);
     this.#connecting ??= this.#open().finally(() => {
       this.#connecting = undefined;
@@ -107,7 +111,7 @@ export class PgListener {
 
   #scheduleHeartbeat(connection: ListenerConnection): void {
     this.#heartbeat = setTimeout(() => {
-      command(connection.client, 'SELECT 1').then(
+      this.#command(connection.client, 'SELECT 1').then(
         () => this.#connection === connection && this.#scheduleHeartbeat(connection),
         (error: unknown) => this.#lost(connection, error),
       );
@@ -127,32 +131,48 @@ export class PgListener {
     destroyClient(connection.client);
     this.#drop();
     if (error !== undefined) this.#options.onError(error);
-    if (!this.#stop.signal.aborted) void this.#reconnect();
+    if (!this.#reconnecting) void this.#reconnect();
   }
 
   /** Until it succeeds or nobody listens any more, with growing, jittered pauses. */
   async #reconnect(): Promise<void> {
-    for (let attempt = 0; this.#channels.size > 0; attempt += 1) {
+    this.#reconnecting = true;
+    for (let attempt = 0; this.#channels.size > 0 && !this.#stopped; attempt += 1) {
       const span = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt);
-      await sleep(span / 2 + (Math.random() * span) / 2, undefined, {
-        signal: this.#stop.signal,
-      }).catch(() => {});
-      if (this.#stop.signal.aborted) return;
-      try {
-        const { client } = await this.#connected();
-        for (const name of this.#channels.names()) {
-          await command(client, `LISTEN ${quoteIdentifier(name, 'channel')}`);
-        }
-        this.#channels.reconnected();
-        return;
-      } catch (error) {
-        this.#options.logger.warn({ module: 'sql', err: error }, 'Listening again failed');
-        if (this.#connection !== undefined) return;
+      await this.#pause(span / 2 + (Math.random() * span) / 2);
+      if (this.#stopped || (await this.#listenAgain())) break;
+    }
+    this.#reconnecting = false;
+    if (this.#connection !== undefined) this.#channels.reconnected();
+  }
+
+  async #listenAgain(): Promise<boolean> {
+    try {
+      const connection = await this.#connected();
+      for (const name of this.#channels.names()) {
+        await this.#command(connection.client, `LISTEN ${quoteIdentifier(name, 'channel')}`);
       }
+      return this.#connection === connection;
+    } catch (error) {
+      this.#options.logger.warn({ module: 'sql', err: error }, 'Listening again failed');
+      // Half a connection is none: it might know only some of the channels.
+      if (this.#connection !== undefined) this.#lost(this.#connection, undefined);
+      return false;
     }
   }
-}
 
-async function command(client: PgClientLike, text: string): Promise<void> {
-  await client.query({ text, query_timeout: COMMAND_MS });
+  /** One at a time, as `pg` wants it. */
+  async #command(client: PgClientLike, text: string): Promise<void> {
+    await this.#serial.run(() => client.query({ text, query_timeout: COMMAND_MS }));
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
 }

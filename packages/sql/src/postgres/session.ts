@@ -1,5 +1,8 @@
 import { decoderOf } from '../decode.js';
+import { SqlError } from '../errors.js';
 import type { Session, SessionResult, StatementOptions } from '../session.js';
+import { isStalePlan, sqlState } from '../sql-state.js';
+import { destroyClient } from './destroy-client.js';
 import type { PgClientLike, PgResult, PgStatement } from './pg-like.js';
 
 /** How much later than the server the client gives up: only when the server cannot be heard any more. */
@@ -11,23 +14,31 @@ const types = { getTypeParser: (oid: number) => decoderOf(oid) };
 /** A session on a connection of `pg`. */
 export class PgSession implements Session {
   inTransaction = false;
-  /** Set when the connection must not be used again: its state is unknown. */
-  broken = false;
+  lazyCommit = false;
+  /** Set when the connection must not be used again. */
+  retired = false;
   readonly #client: PgClientLike;
   /** The database's limit, which the server applies by itself; 0 for none. */
   readonly #limitMs: number;
+  #broken: unknown;
 
   constructor(client: PgClientLike, limitMs: number) {
     this.#client = client;
     this.#limitMs = limitMs;
   }
 
-  query(
+  /** Notes that nobody knows any more what the connection does, and cuts it. */
+  break(cause: unknown): void {
+    this.#broken ??= cause;
+    this.retired = true;
+    destroyClient(this.#client);
+  }
+
+  async query(
     text: string,
     values: readonly unknown[],
     options: StatementOptions,
   ): Promise<SessionResult> {
-    const { name } = options;
     // Extended also without parameters: then one text is one statement, as on PGlite.
     const statement: PgStatement = {
       text,
@@ -35,8 +46,17 @@ export class PgSession implements Session {
       types,
       queryMode: 'extended',
     };
-    if (name !== undefined) statement.name = name;
-    return this.#limited(statement, options.timeoutMs);
+    const { name } = options;
+    if (name === undefined) return this.#limited(statement, options.timeoutMs);
+    try {
+      return await this.#limited({ ...statement, name }, options.timeoutMs);
+    } catch (error) {
+      if (!isStalePlan(error)) throw error;
+      // The driver prepares a name once a connection: this one would never run the statement again.
+      this.retired = true;
+      if (this.inTransaction) throw error;
+      return this.#limited(statement, options.timeoutMs);
+    }
   }
 
   script(text: string, options: StatementOptions): Promise<SessionResult> {
@@ -49,13 +69,18 @@ export class PgSession implements Session {
     }
     await this.#setLimit(timeoutMs);
     try {
-      const result = await this.#send(statement, timeoutMs);
+      return await this.#send(statement, timeoutMs);
+    } finally {
+      await this.#resetLimit();
+    }
+  }
+
+  /** After an error in a transaction this fails, and the rollback (to the savepoint or whole) does it instead. */
+  async #resetLimit(): Promise<void> {
+    try {
       await this.#setLimit(this.#limitMs);
-      return result;
-    } catch (error) {
-      // In a transaction the rollback, to the savepoint or whole, takes the setting back.
-      if (!this.inTransaction && !this.broken) await this.#setLimit(this.#limitMs);
-      throw error;
+    } catch {
+      if (!this.inTransaction) this.retired = true;
     }
   }
 
@@ -65,13 +90,15 @@ export class PgSession implements Session {
   }
 
   async #send(statement: PgStatement, limitMs: number): Promise<SessionResult> {
+    if (this.#broken !== undefined) {
+      throw new SqlError('SQL_UNAVAILABLE', 'The connection was lost', { cause: this.#broken });
+    }
     if (limitMs > 0) statement.query_timeout = limitMs + GRACE_MS;
     try {
       return lastResult(await this.#client.query(statement));
     } catch (error) {
-      // Not an answer of the server: what it does with the statement, and when, is unknown.
-      if (!isServerAnswer(error)) this.broken = true;
-      throw error;
+      if (sqlState(error) === undefined) this.break(error);
+      throw isReadTimeout(error) ? silentServer(error, limitMs) : error;
     }
   }
 }
@@ -88,8 +115,14 @@ function lastResult(result: PgResult | PgResult[]): SessionResult {
   return { rows: last.rows, rowCount: last.rowCount ?? last.rows.length, command: last.command };
 }
 
-/** Errors that end the session carry the severity FATAL or PANIC. */
-function isServerAnswer(error: unknown): boolean {
-  const { severity } = error as { severity?: unknown };
-  return severity === 'ERROR';
+function isReadTimeout(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Query read timeout';
+}
+
+function silentServer(cause: unknown, limitMs: number): SqlError {
+  return new SqlError(
+    'SQL_TIMEOUT',
+    `No answer within ${limitMs} ms, nor in the second after that in which the server should have cancelled the statement: the connection was given up`,
+    { cause },
+  );
 }

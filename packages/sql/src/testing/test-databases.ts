@@ -52,18 +52,20 @@ async function openPostgres(server: string): Promise<SqlDatabase> {
   await onServer(server, `CREATE DATABASE ${name} TEMPLATE template0`);
   const db = await openDatabase({ url: url.href, pool: { max: 5 } });
   const close = db.close.bind(db);
-  let closing: ReturnType<SqlDatabase['close']> | undefined;
-  db.close = (options) => {
-    closing ??= close(options).finally(() =>
-      onServer(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
-    );
-    return closing;
+  db.close = async (options) => {
+    const report = await close(options);
+    await onServer(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    return report;
   };
   return db;
 }
 
 /** CREATE and DROP DATABASE refuse to run in a transaction: one statement each, on a connection of their own. */
 async function onServer(server: string, statement: string): Promise<void> {
-  await using admin = await openDatabase({ url: server, pool: { max: 1 } });
-  await admin.query(statement);
+  const admin = await openDatabase({ url: server, pool: { max: 1 } });
+  try {
+    await admin.query(statement);
+  } finally {
+    await admin.close();
+  }
 }
