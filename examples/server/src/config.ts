@@ -199,7 +199,10 @@ function crossProblems(env: Variables): ConfigProblem[] {
     add('WEBHOOK_SECRET', 'must be set with DATABASE_URL: all processes sign with the same secret');
   }
   if (env.DATABASE_URL === undefined && (env.ROLE === 'api' || env.ROLE === 'worker')) {
-    add('DATABASE_URL', `must be set with ROLE=${env.ROLE}: the embedded database is for one process`);
+    add(
+      'DATABASE_URL',
+      `must be set with ROLE=${env.ROLE}: the embedded database is for one process`,
+    );
   }
   if (env.HOST !== undefined && !isLoopback(env.HOST) && env.API_KEYS === undefined) {
     add('API_KEYS', `must be set when HOST is not a loopback address (HOST is ${env.HOST})`);

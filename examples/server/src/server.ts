@@ -1,7 +1,6 @@
 import { MessagingAdmin } from '@holdfast/messaging';
 import {
   type AppLogger,
-  type GracefulShutdown,
   gracefulShutdown,
   httpContext,
   type LogDestination,
@@ -46,30 +45,141 @@ export interface RunningServer {
   shutdown(reason: string): Promise<ShutdownReport>;
 }
 
+/** What was opened, to be closed again when a later part fails to start. */
+class Opened {
+  readonly #closers: (() => unknown)[] = [];
+
+  add(close: () => unknown): void {
+    this.#closers.unshift(close);
+  }
+
+  async closeAll(): Promise<void> {
+    for (const close of this.#closers) {
+      try {
+        await close();
+      } catch {
+        // The failure that brought us here is the one to tell of.
+      }
+    }
+  }
+}
+
 /** Starts every part in order, then listens. When one fails, those started before it are closed again. */
 export async function startServer(
   config: Config,
   options: StartOptions = {},
 ): Promise<RunningServer> {
-  const visibility = composeTelemetry(config, options.destination);
-  const { logger, telemetry, health } = visibility;
-  let exit = (_code: number): void => {};
+  const opened = new Opened();
+  try {
+    const visibility = composeTelemetry(config, options.destination);
+    opened.add(() => visibility.logger.close());
+    opened.add(() => visibility.telemetry.close());
+    const parts = await composeParts(config, options, visibility, opened);
+    return await run(config, options, visibility, parts);
+  } catch (error) {
+    await opened.closeAll();
+    throw error;
+  }
+}
+
+/** Makes every part and its tables; nothing works yet. */
+async function composeParts(
+  config: Config,
+  options: StartOptions,
+  { logger }: Visibility,
+  opened: Opened,
+) {
+  const webhooks = await composeWebhookSecrets(config);
+  const db = await (options.openDatabase ?? composeDatabase)(config, logger);
+  opened.add(() => db.close());
+  const pool = monitorPool(db, { pool: 'main', logger });
+  opened.add(() => pool.close());
+  const cache = await composeCache(config, logger);
+  opened.add(() => cache.close());
+  const { queue, store: queueStore } = await composeQueue(db, logger);
+  opened.add(() => queueStore.close());
+  const { secrets } = webhooks;
+  const messaging = composeMessaging(config, { db, cache: cache.cache, queue, secrets, logger });
+  opened.add(() => messaging.close());
+  await messaging.init();
+  const admin = new MessagingAdmin(messaging);
+  const templates = new TemplateLibrary(db, admin);
+  await templates.init();
+  const notifyOperator = createNotifyOperator({
+    url: config.operatorWebhookUrl,
+    secrets,
+    logger: logger.child({ module: 'operations' }),
+  });
+  const worker = composeWorker(queue, { notifyOperator, prune: () => admin.prune() }, logger);
+  opened.add(() => worker.close());
+  return { webhooks, db, pool, cache, queue, queueStore, messaging, admin, templates, worker };
+}
+
+type Parts = Awaited<ReturnType<typeof composeParts>>;
+
+/** Lets the parts work, and puts them into the order in which they stop. */
+async function run(
+  config: Config,
+  options: StartOptions,
+  { logger, telemetry, health }: Visibility,
+  parts: Parts,
+): Promise<RunningServer> {
+  const { db, messaging, queue, worker, templates, admin } = parts;
+  const works = config.role !== 'api';
+  health.register('database', db);
+  health.register('messaging', messaging);
+  health.register('queue', queue);
+  health.register('cache', parts.cache.cache, { critical: false });
+  if (works) health.register('worker', worker);
+  const app = createApp(config, {
+    system: { health, prometheusText: () => telemetry.prometheusText() },
+    api: config.role === 'worker' ? undefined : { messaging, admin, templates },
+    http: httpContext({ logger: logger.child({ module: 'http' }) }),
+  });
+  let stopPruning = (): void => {};
+  if (works) {
+    messaging.start();
+    await worker.start();
+    stopPruning = startPruning(queue, logger);
+  }
+  const { server, url } = await listen(app, config.host, config.port);
+  health.started();
+
   const shutdown = gracefulShutdown({
     logger,
     health,
     deadline: config.shutdownDeadline,
     drainDelay: config.shutdownDrainDelay,
-    exit: (code) => exit(code),
+    ...(options.exit === undefined ? {} : { exit: options.exit }),
     ...(options.signals === undefined ? {} : { signals: options.signals }),
   });
-  try {
-    const running = await startParts(config, options, visibility, shutdown);
-    exit = options.exit ?? ((code) => process.exit(code));
-    return running;
-  } catch (error) {
-    await shutdown.run('the start failed');
-    await telemetry.close();
-    await logger.close();
-    throw error;
-  }
+  shutdown.add('http', server);
+  shutdown.add('pruning', stopPruning);
+  shutdown.add('messaging', messaging, { after: ['http'] });
+  shutdown.add('worker', worker, { after: ['http', 'pruning'] });
+  const workers = ['messaging', 'worker'];
+  shutdown.add('templates', templates.checkpoints, { after: ['http'] });
+  shutdown.add('cache', parts.cache, { after: workers });
+  shutdown.add('queue', closeInTurn(queue, parts.queueStore), { after: workers });
+  shutdown.add('database', closeInTurn(parts.pool, db), { after: ['templates', 'cache', 'queue'] });
+  shutdown.add('telemetry', telemetry, { after: ['database'] });
+  return {
+    url,
+    logger,
+    db,
+    webhookSecretSource: parts.webhooks.source,
+    shutdown: (reason) => shutdown.run(reason),
+  };
+}
+
+interface Closable {
+  close(options?: { deadline?: number }): Promise<unknown>;
+}
+
+/** Closes the first part, then the second; what the second reports counts. */
+function closeInTurn(first: Closable, second: Closable) {
+  return async (options: { deadline: number }): Promise<unknown> => {
+    await first.close(options);
+    return second.close(options);
+  };
 }

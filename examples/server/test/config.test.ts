@@ -87,9 +87,7 @@ describe('readConfig', () => {
       'SHUTDOWN_DEADLINE',
       'WEBHOOK_ALLOW_NETWORKS',
     ]);
-    expect(error.message).toContain(
-      'PORT must be a whole number from 0 to 65535 (received "80x")',
-    );
+    expect(error.message).toContain('PORT must be a whole number from 0 to 65535 (received "80x")');
     expect(error.message).toContain('8 problems');
   });
 

@@ -1,9 +1,9 @@
+import type { Cache } from '@holdfast/cache';
 import { createMessaging, type Messaging, type MessagingRole } from '@holdfast/messaging';
 import { postgresStore } from '@holdfast/messaging/postgres';
 import type { AppLogger } from '@holdfast/observability';
 import type { Queue } from '@holdfast/queue';
 import type { SqlDatabase, SqlTransaction } from '@holdfast/sql';
-import type { Cache } from '@holdfast/cache';
 import type { Config, Role } from '../config.js';
 
 const ROLES: Readonly<Record<Role, MessagingRole>> = { all: 'all', api: 'accept', worker: 'work' };

@@ -4,10 +4,13 @@ import { VERSION } from '../version.js';
 import { json, named, type ServerEnv } from './routes.js';
 
 const webhookHeaders = z.object({
-  'webhook-id': z.string().meta({ description: 'The same in every attempt: sort out repetitions by it' }),
+  'webhook-id': z
+    .string()
+    .meta({ description: 'The same in every attempt: sort out repetitions by it' }),
   'webhook-timestamp': z.string().meta({ description: 'Seconds since 1970 of this attempt' }),
   'webhook-signature': z.string().meta({
-    description: 'Standard Webhooks: v1 and the HMAC-SHA256 of `id.timestamp.body`, for each secret',
+    description:
+      'Standard Webhooks: v1 and the HMAC-SHA256 of `id.timestamp.body`, for each secret',
   }),
 });
 

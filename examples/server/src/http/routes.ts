@@ -92,5 +92,8 @@ export const pageQuery = {
 export const pageOf = <Item extends z.ZodType>(item: Item) =>
   z.object({
     items: z.array(item),
-    next_cursor: z.string().nullable().meta({ description: 'Gives the next page; null at the end' }),
+    next_cursor: z
+      .string()
+      .nullable()
+      .meta({ description: 'Gives the next page; null at the end' }),
   });

@@ -1,5 +1,5 @@
 import { CheckpointAdmin } from '@holdfast/checkpoint';
-import { checkpointInfoJson, checkpointOutputs } from '@holdfast/checkpoint/schemas';
+import { checkpointInfoJson } from '@holdfast/checkpoint/schemas';
 import { templateBodySchema, templateSchema, templateToJson } from '@holdfast/messaging/schemas';
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { TemplateLibrary } from '../compose/templates.js';
@@ -9,13 +9,39 @@ import {
   json,
   jsonRequest,
   named,
+  pageOf,
   pageQuery,
   problems,
   type ServerEnv,
 } from './routes.js';
 
 const template = named('Template', templateSchema);
-const version = named('TemplateVersion', checkpointOutputs.rollback);
+const version = z
+  .object({
+    id: z.string(),
+    subject: z.string(),
+    version: z.int().meta({ description: 'From 1, without gaps', example: 3 }),
+    parent: z.string().nullable().meta({ description: 'Id of the version before it' }),
+    label: z.string().nullable(),
+    tags: z.array(z.string()),
+    author: z.string().nullable().meta({ description: 'Who made the change', example: 'local' }),
+    metadata: z
+      .record(z.string(), z.unknown())
+      .meta({ description: 'Key and locale of the template that was changed' }),
+    created_at: z.iso.datetime(),
+    size: z.int().meta({ description: 'Bytes of the set as JSON' }),
+    content_hash: z.string().meta({ description: 'Equal for versions with the same set' }),
+    origin: z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('save') }),
+      z.object({
+        kind: z.literal('rollback'),
+        from: z.int(),
+        to: z.int(),
+        reason: z.string(),
+      }),
+    ]),
+  })
+  .meta({ id: 'TemplateVersion', description: 'The whole set of templates at one time' });
 
 const listRoute = createRoute({
   method: 'get',
@@ -57,7 +83,7 @@ const checkpointsRoute = createRoute({
   tags: ['Templates'],
   summary: 'List the versions of the set, newest first',
   request: { query: z.strictObject(pageQuery) },
-  responses: { 200: json(checkpointOutputs.list, 'One page'), ...commonProblems },
+  responses: { 200: json(pageOf(version), 'One page'), ...commonProblems },
 });
 
 const rollbackRoute = createRoute({
