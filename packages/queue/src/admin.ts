@@ -48,7 +48,8 @@ export class QueueAdmin {
   /** One queue; a name never used is an empty queue. */
   async queue(name: string): Promise<QueueInfo> {
     const [stats] = await this.#store.stats([textOption('queue', name)]);
-    if (stats === undefined) throw new QueueError('QUEUE_STORE_UNAVAILABLE', 'The store gave no counts');
+    if (stats === undefined)
+      throw new QueueError('QUEUE_STORE_UNAVAILABLE', 'The store gave no counts');
     return toQueueInfo(stats);
   }
 
@@ -73,8 +74,12 @@ export class QueueAdmin {
 
   /** @throws QueueError `QUEUE_TASK_NOT_FOUND` */
   async get(id: string): Promise<TaskInfo> {
-    const [record] = await this.#store.find({ ids: [textOption('id', id)] }, { order: 'oldest', limit: 1 });
-    if (record === undefined) throw new QueueError('QUEUE_TASK_NOT_FOUND', `There is no task ${shown(id)}`);
+    const [record] = await this.#store.find(
+      { ids: [textOption('id', id)] },
+      { order: 'oldest', limit: 1 },
+    );
+    if (record === undefined)
+      throw new QueueError('QUEUE_TASK_NOT_FOUND', `There is no task ${shown(id)}`);
     return toTaskInfo(record);
   }
 
@@ -127,7 +132,10 @@ export class QueueAdmin {
     const queue = textOption('queue', name);
     const who = toChange(parse(changeSchema, change));
     await this.#store.control(queue, { paused, ...who });
-    this.#logger.info({ module: 'queue', queue, ...who }, paused ? 'queue paused' : 'queue resumed');
+    this.#logger.info(
+      { module: 'queue', queue, ...who },
+      paused ? 'queue paused' : 'queue resumed',
+    );
     return this.queue(queue);
   }
 
@@ -149,7 +157,10 @@ export class QueueAdmin {
     const who = toChange(change);
     const dead: TaskFilter = { ...toFilter(filter), states: ['dead'] };
     const changed = (await this.#store.alter(dead, { kind, ...who }, limit)).length;
-    this.#logger.info({ module: 'queue', queue: filter.queue, kind, changed, ...who }, 'dead letters changed');
+    this.#logger.info(
+      { module: 'queue', queue: filter.queue, kind, changed, ...who },
+      'dead letters changed',
+    );
     return { changed };
   }
 }
@@ -166,7 +177,12 @@ function parse<Schema extends z.ZodType>(schema: Schema, input: unknown): z.outp
 }
 
 /** Without the properties that are absent: an exact optional property is not one that is undefined. */
-function toFilter({ queue, states, name, ids }: z.output<typeof listTasksSchema>['filter']): TaskFilter {
+function toFilter({
+  queue,
+  states,
+  name,
+  ids,
+}: z.output<typeof listTasksSchema>['filter']): TaskFilter {
   return {
     ...(queue === undefined ? {} : { queue }),
     ...(states === undefined ? {} : { states }),
@@ -175,12 +191,16 @@ function toFilter({ queue, states, name, ids }: z.output<typeof listTasksSchema>
   };
 }
 
-function toChange({ by, reason }: z.output<typeof changeSchema>): Pick<Alteration, 'by' | 'reason'> {
+function toChange({
+  by,
+  reason,
+}: z.output<typeof changeSchema>): Pick<Alteration, 'by' | 'reason'> {
   return { ...(by === undefined ? {} : { by }), ...(reason === undefined ? {} : { reason }) };
 }
 
 function toQueueInfo(stats: QueueStats): QueueInfo {
   const { queue, paused, pausedReason, pausedBy, counts, oldestReadyAt, now } = stats;
-  const oldestReadyAgeSeconds = oldestReadyAt === null ? null : Math.max(0, now - oldestReadyAt) / 1000;
+  const oldestReadyAgeSeconds =
+    oldestReadyAt === null ? null : Math.max(0, now - oldestReadyAt) / 1000;
   return { queue, paused, pausedReason, pausedBy, counts: { ...counts }, oldestReadyAgeSeconds };
 }

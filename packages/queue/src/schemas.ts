@@ -1,7 +1,15 @@
 import { z } from 'zod';
 
-const id = z.uuid().describe('Id of a task').meta({ examples: ['019a6b3e-7c1d-7f60-8a53-0d6a4b7f2c11'] });
-const queue = z.string().min(1).max(200).describe('Name of a queue').meta({ examples: ['emails'] });
+const id = z
+  .uuid()
+  .describe('Id of a task')
+  .meta({ examples: ['019a6b3e-7c1d-7f60-8a53-0d6a4b7f2c11'] });
+const queue = z
+  .string()
+  .min(1)
+  .max(200)
+  .describe('Name of a queue')
+  .meta({ examples: ['emails'] });
 const time = z.iso.datetime().meta({ examples: ['2026-03-01T12:00:00.000Z'] });
 const count = z.int().min(0);
 
@@ -80,7 +88,10 @@ export const taskSchema = z.object({
 });
 
 /** Output of `list`. */
-export const taskPageSchema = z.object({ items: z.array(taskSchema), nextCursor: z.string().nullable() });
+export const taskPageSchema = z.object({
+  items: z.array(taskSchema),
+  nextCursor: z.string().nullable(),
+});
 
 /** Tasks by state. */
 export const countsSchema = z.object({
@@ -99,7 +110,11 @@ export const queueInfoSchema = z.object({
   pausedReason: z.string().nullable(),
   pausedBy: z.string().nullable(),
   counts: countsSchema,
-  oldestReadyAgeSeconds: z.number().min(0).nullable().describe('How long the task ready longest has been due'),
+  oldestReadyAgeSeconds: z
+    .number()
+    .min(0)
+    .nullable()
+    .describe('How long the task ready longest has been due'),
 });
 
 /** Output of `queues`. */

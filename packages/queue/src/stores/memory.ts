@@ -79,7 +79,7 @@ class MemoryStore implements QueueStore {
     const { worker, claim, leaseMs } = request;
     const settled = request.settle.map((settlement) => this.#settle(settlement, worker, now));
     const extended = request.extend.map((lease) => this.#extend(lease, worker, now + leaseMs));
-    for (const queue of claim.queues) this.#promote(queue, now);
+    if (claim.limit > 0) for (const queue of claim.queues) this.#promote(queue, now);
     const claimed = this.#claim(claim.queues, claim.limit, worker, now, leaseMs);
     let nextDueAt: number | null = null;
     for (const name of claim.queues) {

@@ -26,7 +26,12 @@ import type {
 } from '../store.js';
 import { distinct, enqueueArrays, exchangeArrays } from './postgres/arrays.js';
 import { createFunctions, dropFunctions } from './postgres/functions.js';
-import { alterStatement, findStatement, type Statement, statsStatement } from './postgres/queries.js';
+import {
+  alterStatement,
+  findStatement,
+  type Statement,
+  statsStatement,
+} from './postgres/queries.js';
 import { type ExchangeRow, type TaskRow, toClaimed, toRecord } from './postgres/rows.js';
 import { createTables, dropTables } from './postgres/tables.js';
 
@@ -120,7 +125,9 @@ class PostgresStore implements QueueStore<SqlTransaction> {
     }
     return {
       now,
-      settled: settle.places.map((place) => (place !== undefined && settledOk.has(place) ? 'ok' : 'stale')),
+      settled: settle.places.map((place) =>
+        place !== undefined && settledOk.has(place) ? 'ok' : 'stale',
+      ),
       extended: request.extend.map((_, index) => (extendedOk.has(index) ? 'ok' : 'lost')),
       claimed,
       nextDueAt,

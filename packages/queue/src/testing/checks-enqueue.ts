@@ -8,10 +8,21 @@ export const enqueueChecks: readonly Check[] = [
   {
     title: 'gives a task back exactly as it was enqueued',
     async run(kit, expect) {
-      const payload = JSON.stringify({ text: 'NUL \u0000, emoji 🙂, quote " and { , } \\', deep: [[1], null] });
+      const payload = JSON.stringify({
+        text: 'NUL \u0000, emoji 🙂, quote " and { , } \\',
+        deep: [[1], null],
+      });
       const headers = { traceparent: '00-1', 'x-odd': 'a,b "c" \\ {}' };
       const id = await kit.add({ payload, headers, priority: -5, maxAttempts: 7, name: "o'clock" });
-      const expected = { id, queue: 'q', name: "o'clock", payload, headers, priority: -5, maxAttempts: 7 };
+      const expected = {
+        id,
+        queue: 'q',
+        name: "o'clock",
+        payload,
+        headers,
+        priority: -5,
+        maxAttempts: 7,
+      };
       expect(await kit.claimOne('a')).toEqual({
         ...expected,
         epoch: 1,
@@ -19,7 +30,12 @@ export const enqueueChecks: readonly Check[] = [
         enqueuedAt: (await kit.get(id))?.enqueuedAt,
         runAt: (await kit.get(id))?.runAt,
       });
-      expect(await kit.get(id)).toMatchObject({ ...expected, state: 'leased', worker: 'a', epoch: 1 });
+      expect(await kit.get(id)).toMatchObject({
+        ...expected,
+        state: 'leased',
+        worker: 'a',
+        epoch: 1,
+      });
     },
   },
   {
@@ -36,17 +52,21 @@ export const enqueueChecks: readonly Check[] = [
       const tasks = Array.from({ length: 50 }, () => kit.task());
       const outcomes = await kit.store.enqueue(tasks);
       expect(outcomes).toEqual(tasks.map(({ id }) => ({ outcome: 'added', id })));
-      expect((await kit.claim('a', 100)).map((task) => task.id)).toEqual(tasks.map((task) => task.id));
+      expect((await kit.claim('a', 100)).map((task) => task.id)).toEqual(
+        tasks.map((task) => task.id),
+      );
     },
   },
   {
     title: 'adds none of a batch that fails',
     async run(kit, expect) {
       const [first, second] = [kit.task({ key: KEY }), kit.task()];
-      const refused = await kit.store.enqueue([first, second, { ...kit.task(), id: second.id }]).then(
-        () => false,
-        () => true,
-      );
+      const refused = await kit.store
+        .enqueue([first, second, { ...kit.task(), id: second.id }])
+        .then(
+          () => false,
+          () => true,
+        );
       expect(refused).toBe(true);
       expect(await kit.get(first.id)).toBe(undefined);
       expect((await kit.store.enqueue([kit.task({ key: KEY })]))[0]?.outcome).toBe('added');
@@ -86,7 +106,9 @@ export const enqueueChecks: readonly Check[] = [
     async run(kit, expect) {
       const id = await kit.add({ key: KEY, keepCompletedMs: 0 });
       await kit.settle('a', kit.completed(await kit.claimOne('a')));
-      expect(await kit.store.enqueue([kit.task({ key: KEY })])).toEqual([{ outcome: 'duplicate', id }]);
+      expect(await kit.store.enqueue([kit.task({ key: KEY })])).toEqual([
+        { outcome: 'duplicate', id },
+      ]);
       await kit.harness.advance(KEY.ttlMs);
       expect((await kit.store.enqueue([kit.task({ key: KEY })]))[0]?.outcome).toBe('added');
     },
@@ -97,7 +119,9 @@ export const enqueueChecks: readonly Check[] = [
       const id = await kit.add({ key: KEY, when: { delayMs: 10 * KEY.ttlMs } });
       await kit.harness.advance(2 * KEY.ttlMs);
       await kit.store.sweep(100);
-      expect(await kit.store.enqueue([kit.task({ key: KEY })])).toEqual([{ outcome: 'duplicate', id }]);
+      expect(await kit.store.enqueue([kit.task({ key: KEY })])).toEqual([
+        { outcome: 'duplicate', id },
+      ]);
     },
   },
   {

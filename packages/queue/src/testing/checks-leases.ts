@@ -78,7 +78,12 @@ export const leaseChecks: readonly Check[] = [
       await kit.lapse();
       const current = await kit.claimOne('b');
       const before = await kit.get(id);
-      for (const settlement of [kit.completed(stale, '1'), kit.retry(stale), kit.dead(stale), kit.released(stale)]) {
+      for (const settlement of [
+        kit.completed(stale, '1'),
+        kit.retry(stale),
+        kit.dead(stale),
+        kit.released(stale),
+      ]) {
         expect(await kit.settle('a', settlement)).toEqual(['stale']);
       }
       expect((await kit.exchange('a', { extend: [stale] })).extended).toEqual(['lost']);
@@ -127,7 +132,10 @@ export const leaseChecks: readonly Check[] = [
       await kit.add();
       const [first, second] = await kit.claim('a', 2);
       if (!first || !second) throw new Error('two tasks were enqueued');
-      expect(await kit.settle('a', kit.completed(first), kit.completed(first))).toEqual(['ok', 'stale']);
+      expect(await kit.settle('a', kit.completed(first), kit.completed(first))).toEqual([
+        'ok',
+        'stale',
+      ]);
       expect(await kit.settle('a', kit.completed(first))).toEqual(['stale']);
       expect(await kit.settle('a', kit.retry(second))).toEqual(['ok']);
       expect(await kit.settle('a', kit.completed(second))).toEqual(['stale']);
@@ -172,7 +180,11 @@ export const leaseChecks: readonly Check[] = [
       const reply = await kit.exchange('a', { extend: [task], claim: 5 });
       expect(reply).toMatchObject({ extended: ['ok'], claimed: [] });
       expect(await kit.settle('a', kit.completed(task))).toEqual(['ok']);
-      expect((await kit.store.stats(['q']))[0]).toMatchObject({ paused: true, pausedReason: 'fire', pausedBy: 'ann' });
+      expect((await kit.store.stats(['q']))[0]).toMatchObject({
+        paused: true,
+        pausedReason: 'fire',
+        pausedBy: 'ann',
+      });
       await kit.store.control('q', { paused: false });
       expect((await kit.claim('a', 5)).length).toBe(1);
     },

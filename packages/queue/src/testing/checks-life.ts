@@ -31,7 +31,11 @@ export const lifeChecks: readonly Check[] = [
       const id = await kit.add();
       await kit.settle('a', kit.retry(await kit.claimOne('a'), 1_000));
       expect(await kit.claim('a')).toEqual([]);
-      expect(await kit.get(id)).toMatchObject({ state: 'scheduled', worker: null, leaseUntil: null });
+      expect(await kit.get(id)).toMatchObject({
+        state: 'scheduled',
+        worker: null,
+        leaseUntil: null,
+      });
       await kit.harness.advance(1_000);
       expect(await kit.claimOne('a')).toMatchObject({ id, attempt: 2 });
       const entry = { kind: 'error', attempt: 1, epoch: 1, message: 'no\u0000 good' };
@@ -45,7 +49,12 @@ export const lifeChecks: readonly Check[] = [
       await kit.settle('a', kit.retry(await kit.claimOne('a')));
       await kit.settle('a', kit.dead(await kit.claimOne('a')));
       const record = await kit.get(id);
-      expect(record).toMatchObject({ state: 'dead', payload: '{"a":1}', headers: { h: '1' }, attempts: 2 });
+      expect(record).toMatchObject({
+        state: 'dead',
+        payload: '{"a":1}',
+        headers: { h: '1' },
+        attempts: 2,
+      });
       expect(record?.history.map((entry) => entry.epoch)).toEqual([1, 2]);
       await kit.lapse();
       expect(await kit.claim('a')).toEqual([]);
@@ -74,7 +83,13 @@ export const lifeChecks: readonly Check[] = [
       const id = await kit.addDead({ payload: '[7]', maxAttempts: 1 });
       const change = { kind: 'redrive', by: 'ann', reason: 'fixed' } as const;
       expect(await kit.store.alter({ ids: [id] }, change, 10)).toEqual([id]);
-      expect(await kit.claimOne('a')).toMatchObject({ id, payload: '[7]', attempt: 1, epoch: 2, maxAttempts: 1 });
+      expect(await kit.claimOne('a')).toMatchObject({
+        id,
+        payload: '[7]',
+        attempt: 1,
+        epoch: 2,
+        maxAttempts: 1,
+      });
       const history = (await kit.get(id))?.history;
       expect(history?.map((entry) => entry.kind)).toEqual(['error', 'redriven']);
       expect(history?.[1]).toMatchObject({ by: 'ann', reason: 'fixed', attempt: 1 });
@@ -85,7 +100,9 @@ export const lifeChecks: readonly Check[] = [
     async run(kit, expect) {
       const ids = [await kit.addDead(), await kit.addDead()];
       const all = await Promise.all(
-        Array.from({ length: 5 }, () => kit.store.alter({ states: ['dead'] }, { kind: 'redrive' }, 10)),
+        Array.from({ length: 5 }, () =>
+          kit.store.alter({ states: ['dead'] }, { kind: 'redrive' }, 10),
+        ),
       );
       expect(all.flat().sort()).toEqual(ids);
       expect((await kit.claim('a', 10)).length).toBe(2);
@@ -111,7 +128,10 @@ export const lifeChecks: readonly Check[] = [
       const cancelled = await kit.store.alter({ queue: 'q' }, { kind: 'cancel', by: 'bob' }, 10);
       expect(cancelled).toEqual([ready, scheduled]);
       expect((await kit.get(ready))?.history[0]).toMatchObject({ kind: 'cancelled', by: 'bob' });
-      expect([(await kit.get(dead))?.state, (await kit.get(leased))?.state]).toEqual(['dead', 'leased']);
+      expect([(await kit.get(dead))?.state, (await kit.get(leased))?.state]).toEqual([
+        'dead',
+        'leased',
+      ]);
       await kit.harness.advance(100_000);
       expect(await kit.claim('b')).toEqual([]);
     },
@@ -135,7 +155,9 @@ export const lifeChecks: readonly Check[] = [
       await kit.claimOne('a');
       const ready = await kit.add();
       expect(await kit.store.alter({ queue: 'q' }, { kind: 'remove' }, 10)).toEqual([dead, ready]);
-      expect((await kit.store.find({}, { order: 'oldest', limit: 10 })).map((task) => task.id)).toEqual([leased]);
+      expect(
+        (await kit.store.find({}, { order: 'oldest', limit: 10 })).map((task) => task.id),
+      ).toEqual([leased]);
     },
   },
   {
@@ -151,7 +173,10 @@ export const lifeChecks: readonly Check[] = [
       expect((await kit.store.sweep(100)).pruned).toBe(0);
       await kit.harness.advance(1);
       expect((await kit.store.sweep(100)).pruned).toBe(1);
-      expect([(await kit.get(kept))?.state, (await kit.get(dead))?.state]).toEqual([undefined, 'dead']);
+      expect([(await kit.get(kept))?.state, (await kit.get(dead))?.state]).toEqual([
+        undefined,
+        'dead',
+      ]);
       await kit.harness.advance(3_600_000);
       await kit.store.sweep(100);
       expect(await kit.get(dead)).toBe(undefined);
@@ -215,7 +240,9 @@ export const lifeChecks: readonly Check[] = [
       await kit.harness.advance(4_000);
       await kit.add();
       const [stats] = await kit.store.stats(['q']);
-      expect(Math.round((stats?.now ?? 0) - (stats?.oldestReadyAt ?? 0))).toBeGreaterThanOrEqual(4_000);
+      expect(Math.round((stats?.now ?? 0) - (stats?.oldestReadyAt ?? 0))).toBeGreaterThanOrEqual(
+        4_000,
+      );
       expect(stats?.oldestReadyAt).toBe(due);
     },
   },

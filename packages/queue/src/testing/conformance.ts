@@ -28,7 +28,11 @@ export function queueStoreConformance<Tx>(runner: TestRunner, store: StoreUnderT
   });
 }
 
-function defineCheck<Tx>({ it, expect }: TestRunner, store: StoreUnderTest<Tx>, check: Check): void {
+function defineCheck<Tx>(
+  { it, expect }: TestRunner,
+  store: StoreUnderTest<Tx>,
+  check: Check,
+): void {
   const reason = check.needs && store.absent?.[check.needs];
   if (reason !== undefined) return;
   it(check.title, async () => {

@@ -64,7 +64,22 @@ async function outcomeOf(attempt: Attempt, runner: Runner): Promise<Settlement |
     if (attempt.stopped === 'lost') return undefined;
     if (attempt.stopped === 'closed')
       return { id, epoch, outcome: 'released', when: { delayMs: 0 } };
-    return failed(attempt, runner, attempt.stopped === 'timeout' ? attempt.signal.reason : error);
+    return failed(
+      attempt,
+      runner,
+      attempt.stopped === 'timeout' ? attempt.signal.reason : readable(error),
+    );
+  }
+}
+
+/** The error itself, or one in its place when looking at it throws. */
+function readable(error: unknown): unknown {
+  try {
+    if (error instanceof Error)
+      void [error.name, error.message, error.stack, error.cause, Reflect.get(error, 'code')];
+    return error;
+  } catch {
+    return new Error('an error that cannot be read');
   }
 }
 

@@ -18,7 +18,7 @@ queueStoreConformance(
 describe('memory store', () => {
   it('refuses a transaction, and options that do not exist', async () => {
     const store = memoryStore();
-    const withTx = { tx: {} } as unknown as { tx?: undefined };
+    const withTx = { tx: {} as never };
     await expect(store.enqueue([], withTx)).rejects.toMatchObject({ code: 'QUEUE_OPTION_INVALID' });
     const options = { clokc: 1 } as object;
     expect(() => memoryStore(options)).toThrow('Expected `options.clokc` to be absent');

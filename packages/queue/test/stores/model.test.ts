@@ -9,9 +9,23 @@ import { freezeClock, frozenStore } from './harness.js';
 
 /** What one random step does to a store; `pick` chooses among the claims so far. */
 type Step =
-  | { do: 'enqueue'; tasks: { queue: string; priority: number; delay: number; key: number; max: number; keep: number }[] }
+  | {
+      do: 'enqueue';
+      tasks: {
+        queue: string;
+        priority: number;
+        delay: number;
+        key: number;
+        max: number;
+        keep: number;
+      }[];
+    }
   | { do: 'claim'; worker: string; limit: number; queues: string[] }
-  | { do: 'settle'; worker: string; picks: { pick: number; outcome: Settlement['outcome']; delay: number }[] }
+  | {
+      do: 'settle';
+      worker: string;
+      picks: { pick: number; outcome: Settlement['outcome']; delay: number }[];
+    }
   | { do: 'extend'; worker: string; picks: number[] }
   | { do: 'advance'; ms: number }
   | { do: 'sweep'; limit: number }
@@ -54,7 +68,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('settle' as const),
       worker,
-      picks: fc.array(fc.record({ pick: fc.nat(), outcome, delay }), { minLength: 1, maxLength: 3 }),
+      picks: fc.array(fc.record({ pick: fc.nat(), outcome, delay }), {
+        minLength: 1,
+        maxLength: 3,
+      }),
     }),
   },
   {
@@ -65,8 +82,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       picks: fc.array(fc.nat(), { minLength: 1, maxLength: 3 }),
     }),
   },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('advance' as const), ms: fc.constantFrom(1, 1_000, 6_000, 10_000) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('sweep' as const), limit: fc.constantFrom(1, 1_000) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('advance' as const),
+      ms: fc.constantFrom(1, 1_000, 6_000, 10_000),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('sweep' as const), limit: fc.constantFrom(1, 1_000) }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -76,17 +102,20 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       limit: fc.constantFrom(1, 2, 10),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('pause' as const), queue, paused: fc.boolean() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('pause' as const), queue, paused: fc.boolean() }),
+  },
 );
 
 /** One of the two stores, and what was claimed from it. */
 class Side {
   readonly claims: ClaimedTask[] = [];
   readonly kit: Kit<never>;
-  constructor(
-    store: QueueStore<never>,
-    readonly advance: (ms: number) => Promise<void>,
-  ) {
+  readonly advance: (ms: number) => Promise<void>;
+
+  constructor(store: QueueStore<never>, advance: (ms: number) => Promise<void>) {
+    this.advance = advance;
     this.kit = new Kit({ store, advance, close: async () => undefined });
   }
 
@@ -135,10 +164,14 @@ class Side {
 
   #leases(picks: readonly number[]): ClaimedTask[] {
     const chosen = picks.map((pick) => this.claims[pick % this.claims.length]);
-    return [...new Map(chosen.flatMap((task) => (task ? [[task.id, task] as const] : []))).values()];
+    return [
+      ...new Map(chosen.flatMap((task) => (task ? [[task.id, task] as const] : []))).values(),
+    ];
   }
 
-  #settlements(picks: readonly { pick: number; outcome: Settlement['outcome']; delay: number }[]): Settlement[] {
+  #settlements(
+    picks: readonly { pick: number; outcome: Settlement['outcome']; delay: number }[],
+  ): Settlement[] {
     return picks.flatMap(({ pick, outcome, delay }) => {
       const task = this.claims[pick % this.claims.length];
       if (task === undefined) return [];
@@ -151,7 +184,9 @@ class Side {
 
   async look(): Promise<unknown> {
     const tasks = await this.kit.store.find({}, { order: 'oldest', limit: 1_000 });
-    const counts = (await this.kit.store.stats(['q', 'r'])).map(({ counts, paused, oldestReadyAt }) => ({ counts, paused, oldestReadyAt }));
+    const counts = (await this.kit.store.stats(['q', 'r'])).map(
+      ({ counts, paused, oldestReadyAt }) => ({ counts, paused, oldestReadyAt }),
+    );
     return { tasks, counts };
   }
 }
@@ -187,7 +222,9 @@ for (const database of testDatabases()) {
   });
 }
 
-function invariants(tasks: readonly { state: TaskState; epoch: number; attempts: number; maxAttempts: number }[]): void {
+function invariants(
+  tasks: readonly { state: TaskState; epoch: number; attempts: number; maxAttempts: number }[],
+): void {
   for (const task of tasks) {
     expect(task.attempts).toBeLessThanOrEqual(Math.max(task.maxAttempts, task.epoch));
     expect(task.attempts).toBeGreaterThanOrEqual(0);

@@ -17,7 +17,11 @@ class Conditions {
 
   constructor(filter: TaskFilter) {
     // What is no UUID is the id of no task.
-    if (filter.ids) this.add('id = any(?::uuid[])', filter.ids.filter((id) => UUID.test(id)));
+    if (filter.ids)
+      this.add(
+        'id = any(?::uuid[])',
+        filter.ids.filter((id) => UUID.test(id)),
+      );
     if (filter.queue !== undefined) this.add('queue = ?', filter.queue);
     if (filter.name !== undefined) this.add('name = ?', filter.name);
     if (filter.states) this.add('state = any(?::text[])', filter.states);
@@ -55,7 +59,8 @@ export function findStatement(s: string, filter: TaskFilter, page: PageRequest):
   if (states.some((state) => !LIVE.includes(state))) {
     parts.push(`(select ${FINISHED_COLUMNS} from ${s}.queue_finished where ${where} ${tail})`);
   }
-  if (parts.length === 0) parts.push(`(select ${LIVE_COLUMNS} from ${s}.queue_task where false and ${where} ${tail})`);
+  if (parts.length === 0)
+    parts.push(`(select ${LIVE_COLUMNS} from ${s}.queue_task where false and ${where} ${tail})`);
   return { text: `select * from (${parts.join(' union all ')}) t ${tail}`, values: where.values };
 }
 

@@ -1,0 +1,84 @@
+import type { SqlDatabase } from '@holdfast/sql';
+import { testDatabases } from '@holdfast/sql/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createQueue, createWorker, defineTask, handle, QueueAdmin } from '../src/index.js';
+import { postgresStore } from '../src/stores/postgres.js';
+
+const task = defineTask('t', { retry: { attempts: 2, initial: 0, jitter: 0 } });
+
+for (const database of testDatabases()) {
+  describe.skipIf(!database.available)(`a queue on ${database.name}`, () => {
+    let db: SqlDatabase;
+    beforeAll(async () => {
+      db = await database.open();
+      await db.exec('create table customer (name text not null)');
+    });
+    afterAll(async () => {
+      await db?.close();
+    });
+
+    it('enqueues with the caller’s own rows or not at all, and wakes the worker after the commit', async () => {
+      const store = postgresStore(db, { schema: 'transactional' });
+      const queue = createQueue('mail', { store, tasks: [task] });
+      const ran: unknown[] = [];
+      // So slow a poll that only a wake-up explains a task that starts at once.
+      const worker = createWorker(queue, [handle(task, (payload) => void ran.push(payload))], { pollInterval: '1h' });
+      await worker.start();
+      const failed = db.transaction(async (tx) => {
+        await tx.query('insert into customer values ($1)', ['Bob']);
+        await queue.enqueue(task, 'Bob', { tx });
+        throw new Error('no');
+      });
+      await expect(failed).rejects.toThrow('no');
+      await db.transaction(async (tx) => {
+        await tx.query('insert into customer values ($1)', ['Ann']);
+        await queue.enqueue(task, 'Ann', { tx });
+        await queue.enqueue([{ name: 't', payload: 'Ann too' }], { tx });
+      });
+      await expect.poll(() => ran).toEqual(['Ann', 'Ann too']);
+      const { rows } = await db.query('select name from customer');
+      expect(rows).toEqual([{ name: 'Ann' }]);
+      expect(await worker.close()).toMatchObject({ drained: true });
+      await store.close();
+    });
+
+    it('keeps every attempt of a dead letter, and runs it again when redriven', async () => {
+      const store = postgresStore(db, { schema: 'dead' });
+      const queue = createQueue('mail', { store });
+      const admin = new QueueAdmin({ store });
+      let broken = true;
+      const worker = createWorker(queue, [
+        handle(task, () => {
+          if (broken) throw new Error('provider is down');
+          return { sent: true };
+        }),
+      ]);
+      await worker.start();
+      const { id } = await queue.enqueue(task, { to: 'ann' });
+      await expect.poll(async () => (await admin.get(id)).state).toBe('dead');
+      broken = false;
+      await admin.redrive(id, { by: 'ops' });
+      await expect.poll(async () => (await admin.get(id)).state).toBe('completed');
+      const info = await admin.get(id);
+      expect(info.history.map(({ kind }) => kind)).toEqual(['error', 'error', 'redriven']);
+      expect(info).toMatchObject({ result: { sent: true }, payload: { to: 'ann' }, attempts: 1 });
+      expect((await queue.health()).status).toBe('healthy');
+      await worker.close();
+      await store.close();
+    });
+
+    it('migrates from many places at once', async () => {
+      const stores = Array.from({ length: 4 }, () => postgresStore(db, { schema: 'racing' }));
+      await Promise.all(stores.map((store) => store.migrate()));
+      expect(await stores[0]?.stats()).toEqual([]);
+    });
+
+    it('refuses a schema that needs quoting, and what is no transaction', async () => {
+      expect(() => postgresStore(db, { schema: 'a"; drop' })).toThrow('`options.schema` to be lower-case');
+      const store = postgresStore(db, { schema: 'transactional' });
+      const queue = createQueue('mail', { store });
+      await expect(queue.enqueue(task, 1, { tx: {} as never })).rejects.toThrow('`options.tx` to be a transaction');
+      await store.close();
+    });
+  });
+}
