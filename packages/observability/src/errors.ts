@@ -5,8 +5,11 @@ export type ObservabilityErrorCode =
 
 /** An error of this package. It is thrown while things are set up only: nothing here throws into a running application. */
 export class ObservabilityError extends Error {
+  /** Always `ObservabilityError`. */
   override readonly name = 'ObservabilityError';
+  /** What went wrong, for programs. */
   readonly code: ObservabilityErrorCode;
+  /** What the message speaks of, as data. */
   readonly details: Readonly<Record<string, unknown>> | undefined;
 
   constructor(

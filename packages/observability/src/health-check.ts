@@ -3,11 +3,14 @@ import { maskSecrets } from './log-redaction.js';
 import type { Logger } from './logger.js';
 import { within } from './within.js';
 
-type HealthStatus = 'healthy' | 'degraded' | 'unhealthy';
+/** `degraded` works with restrictions, and is not a failure. */
+export type HealthStatus = 'healthy' | 'degraded' | 'unhealthy';
 
 /** What a check function may answer; nothing means healthy. */
 export interface HealthAnswer {
+  /** How it is. */
   readonly status: HealthStatus;
+  /** Figures and names that explain it. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
@@ -17,18 +20,30 @@ export interface HealthAnswer {
  */
 export type HealthCheckFunction = (signal: AbortSignal) => unknown;
 
+/** An error of a check. */
+export interface CheckError {
+  /** When it happened, ISO-8601. */
+  readonly at: string;
+  /** Its message, secrets taken out. */
+  readonly message: string;
+}
+
 /** The last result of a check. */
 export interface CheckResult {
+  /** How it was found. */
   readonly status: HealthStatus;
+  /** Whether the service cannot work without it. */
   readonly critical: boolean;
   /** When it was found out, ISO-8601. */
   readonly checkedAt: string;
+  /** How long the check took. */
   readonly durationMs: number;
+  /** What the check said beside its status. */
   readonly details?: Readonly<Record<string, unknown>>;
   /** Why it is unhealthy. */
   readonly error?: string;
   /** The last error there was, kept after recovery. */
-  readonly lastError?: { readonly at: string; readonly message: string };
+  readonly lastError?: CheckError;
 }
 
 interface CheckSetup {

@@ -1,7 +1,13 @@
 import { durationOption, optionInvalid, textOption } from './checks.js';
 import { type Clock, systemClock } from './clock.js';
 import type { Duration } from './duration.js';
-import { type CheckResult, HealthCheck, type HealthCheckFunction } from './health-check.js';
+import {
+  type CheckResult,
+  type HealthAnswer,
+  HealthCheck,
+  type HealthCheckFunction,
+  type HealthStatus,
+} from './health-check.js';
 import type { Logger } from './logger.js';
 import { silentLogger } from './silent-logger.js';
 
@@ -33,25 +39,33 @@ export interface HealthCheckOptions {
 
 /** Anything that says how it is: a database handle, a queue, a pool monitor. */
 export interface HealthSource {
-  health(): Promise<{
-    status: 'healthy' | 'degraded' | 'unhealthy';
-    details: Record<string, unknown>;
-  }>;
+  /** How it is now. */
+  health(): Promise<HealthAnswer>;
 }
 
 /** Answer to "does the process live". */
 export interface LiveReport {
+  /** Always healthy: a process that does not live does not answer. */
   readonly status: 'healthy';
+  /** Since the start of the process. */
   readonly uptimeSeconds: number;
+}
+
+/** Answer to "is start-up done". */
+export interface StartupReport {
+  /** Whether it is. */
+  readonly done: boolean;
 }
 
 /** Answer to "may requests come here". */
 export interface ReadyReport {
   /** False: send no requests (answer the probe with 503). Degraded is ready. */
   readonly ready: boolean;
-  readonly status: 'healthy' | 'degraded' | 'unhealthy';
+  /** Unhealthy when not ready, degraded when any check is not healthy. */
+  readonly status: HealthStatus;
   /** Why it is not ready although no check failed. */
   readonly reason?: string;
+  /** The results by the name of the check. */
   readonly checks: Readonly<Record<string, CheckResult>>;
 }
 
@@ -73,7 +87,7 @@ export interface Health {
   /** Whether requests may come here. Never rejects and never waits longer than the longest time limit of a check. */
   ready(): Promise<ReadyReport>;
   /** Whether start-up is done. */
-  startup(): { readonly done: boolean };
+  startup(): StartupReport;
   /** Start-up is done. */
   started(): void;
   /** From now on not ready, whatever the checks say: the service is about to stop. */
@@ -140,7 +154,7 @@ class HealthRegistry implements Health {
     };
   }
 
-  startup(): { readonly done: boolean } {
+  startup(): StartupReport {
     return { done: this.#started };
   }
 

@@ -2,18 +2,45 @@ import { context } from '@opentelemetry/api';
 import { type ExchangeObserver, UNMATCHED_ROUTE } from './http-exchange.js';
 import { type HeaderRecord, REQUEST_ID_HEADER } from './request-id.js';
 
+/** A route that matched a request, as Hono lists it. */
+export interface HonoRouteLike {
+  /** `ALL` for middleware. */
+  readonly method: string;
+  /** Pattern of the path. */
+  readonly path: string;
+}
+
+/** The part of Hono's request that is read here. */
+export interface HonoRequestLike {
+  /** Method of the request. */
+  readonly method: string;
+  /** Path without the query. */
+  readonly path: string;
+  /** The whole address. */
+  readonly url: string;
+  /** Pattern of the route that answered. */
+  readonly routePath?: string;
+  /** All routes that matched, in the order of their registration. */
+  readonly matchedRoutes?: readonly HonoRouteLike[];
+  /** A header by its name. */
+  header(name: string): string | undefined;
+}
+
+/** The part of Hono's response that is read here. */
+export interface HonoResponseLike {
+  /** HTTP status. */
+  readonly status: number;
+}
+
 /** The part of Hono's context that is read and written here. */
 export interface HonoContextLike {
-  readonly req: {
-    readonly method: string;
-    readonly path: string;
-    readonly url: string;
-    readonly routePath?: string;
-    readonly matchedRoutes?: readonly { readonly method: string; readonly path: string }[];
-    header(name: string): string | undefined;
-  };
-  readonly res: { readonly status: number };
+  /** The request. */
+  readonly req: HonoRequestLike;
+  /** The response, once there is one. */
+  readonly res: HonoResponseLike;
+  /** What a handler threw. */
   readonly error?: unknown;
+  /** Sets a header of the response. */
   header(name: string, value: string): void;
 }
 

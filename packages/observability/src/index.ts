@@ -13,10 +13,23 @@ export {
   type HealthSource,
   type LiveReport,
   type ReadyReport,
+  type StartupReport,
 } from './health.js';
-export type { CheckResult, HealthAnswer, HealthCheckFunction } from './health-check.js';
+export type {
+  CheckError,
+  CheckResult,
+  HealthAnswer,
+  HealthCheckFunction,
+  HealthStatus,
+} from './health-check.js';
 export { type HttpContext, type HttpContextOptions, httpContext } from './http-context.js';
-export type { HonoContextLike, HonoMiddleware } from './http-hono.js';
+export type {
+  HonoContextLike,
+  HonoMiddleware,
+  HonoRequestLike,
+  HonoResponseLike,
+  HonoRouteLike,
+} from './http-hono.js';
 export type { NodeHandler, NodeMiddleware, NodeRoute } from './http-node.js';
 export { fileDestination, type LogDestination } from './log-destination.js';
 export type { LogLevel } from './log-levels.js';
@@ -57,7 +70,7 @@ export {
   type ShutdownOptions,
   type ShutdownReport,
 } from './shutdown.js';
-export type { Closable } from './shutdown-part.js';
+export type { Closable, ClosablePart, CloseOptions } from './shutdown-part.js';
 export type { ExportCounts, ReadableSpan, SpanExporter } from './span-exporter.js';
 export {
   type CloseReport,

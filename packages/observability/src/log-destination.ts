@@ -2,6 +2,7 @@ import { openSync, writeSync } from 'node:fs';
 
 /** Where log lines go. Each `write` gets one whole line with its line end. */
 export interface LogDestination {
+  /** Takes one line. */
   write(line: string): void;
   /** Writes everything that is still in memory before it returns; called on a fatal line and when the process ends. */
   flushSync?(): void;
@@ -16,8 +17,9 @@ const LAST_FLUSH_MS = 2_000;
 
 /**
  * Lines gathered during one turn of the event loop and written with one call: twice as fast as a call a line, and a
- * kill can take no more than the lines of the running turn. A reader that does not keep up (a full pipe) never blocks
- * the process: lines wait in memory up to 8 MiB, then the newest are dropped and counted in a line of their own.
+ * kill can take no more than the lines of the running turn. A pipe that is full makes the process wait, as any write
+ * to it does, unless it is non-blocking (Node makes the standard output so once `process.stdout` is used and it is a
+ * pipe): then lines wait in memory up to 8 MiB, and beyond that the newest are dropped and counted in a line.
  */
 class FileDescriptorDestination implements LogDestination {
   readonly #fd: number;

@@ -31,6 +31,7 @@ export interface LogMethod {
 
 /** The application's logger. */
 export interface AppLogger extends Logger {
+  /** Writes a line about every step, for the closest look. */
   readonly trace: LogMethod;
   readonly debug: LogMethod;
   readonly info: LogMethod;
@@ -230,9 +231,9 @@ class ContextLogger implements AppLogger {
       return;
     }
     const isError = given instanceof Error;
-    const fields = plainFields(isError ? { err: given } : given, this.#core.redact);
+    const fields = isError ? { err: given } : given;
     this.#lines[level](
-      Object.assign(contextFields(), fields),
+      plainFields(fields, this.#core.redact, contextFields()),
       message ?? (isError ? given.message : undefined),
     );
   }

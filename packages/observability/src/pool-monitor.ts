@@ -1,6 +1,7 @@
 import { metrics } from '@opentelemetry/api';
 import { durationOption, textOption } from './checks.js';
 import type { Duration } from './duration.js';
+import type { HealthAnswer } from './health-check.js';
 import type { Logger } from './logger.js';
 import { recordPool } from './pool-metrics.js';
 import { silentLogger } from './silent-logger.js';
@@ -8,31 +9,49 @@ import { PACKAGE_NAME, PACKAGE_VERSION } from './version.js';
 
 /** Counters and gauges of a connection pool. */
 export interface PoolStats {
+  /** Open connections. */
   readonly size: number;
+  /** Most connections there may be. */
   readonly max: number;
+  /** Connections in use. */
   readonly checkedOut: number;
+  /** Connections free to be taken. */
   readonly available: number;
+  /** Callers waiting for a connection. */
   readonly waiting: number;
+  /** Connections opened so far. */
   readonly opened: number;
+  /** Connections closed so far. */
   readonly closed: number;
+  /** Connections that failed so far. */
   readonly errors: number;
 }
 
 /** A statement that ended. */
 export interface PoolQuery {
+  /** The statement, without parameter values. */
   readonly text: string;
+  /** Name of a prepared statement. */
   readonly name: string | undefined;
+  /** How long it ran. */
   readonly durationMs: number;
+  /** Rows returned or changed. */
   readonly rowCount: number;
+  /** Why it failed; undefined when it did not. */
   readonly error: unknown;
 }
 
 /** A pool that can be watched: the `SqlDatabase` of `@holdfast/sql`, or anything with these methods. */
 export interface PoolSource {
+  /** The figures of this moment. */
   stats(): PoolStats;
+  /** Calls `handler` when a connection was taken. Returns what stops it. */
   on(type: 'acquire', handler: (event: { readonly waitMs: number }) => void): () => void;
+  /** Calls `handler` when a statement ended. Returns what stops it. */
   on(type: 'query', handler: (event: PoolQuery) => void): () => void;
+  /** Calls `handler` when a connection was opened or closed. Returns what stops it. */
   on(type: 'connect' | 'disconnect', handler: (event: object) => void): () => void;
+  /** Calls `handler` when a connection failed. Returns what stops it. */
   on(type: 'error', handler: (event: { readonly error: unknown }) => void): () => void;
 }
 
@@ -53,11 +72,12 @@ export interface PoolMonitorOptions {
 
 /** A watched pool. */
 export interface PoolMonitor extends AsyncDisposable {
+  /** How the pool is now. */
   status(): PoolStatus;
   /** Connections in use divided by the most there may be, 0 to 1; NaN when the pool does not answer. */
   utilization(): number;
   /** For a health registry: a busy pool is degraded, which is not a failure. */
-  health(): Promise<{ status: 'healthy' | 'degraded'; details: Record<string, unknown> }>;
+  health(): Promise<HealthAnswer>;
   /** Stops watching; the pool itself is left alone. Idempotent. */
   close(): Promise<void>;
 }
@@ -134,7 +154,7 @@ function statusOf(stats: PoolStats | undefined): PoolStatus {
   return utilization >= 1 && stats.waiting > 0 ? 'CRITICAL' : 'WARNING';
 }
 
-function healthOf(stats: PoolStats | undefined): Awaited<ReturnType<PoolMonitor['health']>> {
+function healthOf(stats: PoolStats | undefined): HealthAnswer {
   const status = statusOf(stats);
   return {
     status: status === 'HEALTHY' ? 'healthy' : 'degraded',

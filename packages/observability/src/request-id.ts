@@ -19,7 +19,8 @@ export function isRequestId(value: unknown): value is string {
 }
 
 /**
- * The request id of an `X-Request-ID` header when it is well formed (see {@link isRequestId}), otherwise a new UUIDv7.
+ * The request id of an `X-Request-ID` header when it is well formed (1 to 128 characters of
+ * `A-Z a-z 0-9 . _ : -`), otherwise a new UUIDv7.
  * A repeated header is not well formed: nobody could say which one counts.
  */
 export function requestIdFrom(header: unknown): string {

@@ -14,18 +14,25 @@ const NS_PER_MS = 1e6;
 
 /** How late the event loop ran its timers during the last full window of 10 seconds, in milliseconds. */
 export interface EventLoopLag {
+  /** Arithmetic mean. */
   readonly mean: number;
+  /** Median. */
   readonly p50: number;
+  /** 99th percentile. */
   readonly p99: number;
+  /** The worst. */
   readonly max: number;
 }
 
 /** State of the process, for alert rules and consoles. */
 export interface RuntimeStats {
+  /** How late the event loop was. */
   readonly eventLoopLagMs: EventLoopLag;
   /** Share of the last window during which the event loop was busy, 0 to 1. */
   readonly eventLoopUtilization: number;
+  /** Memory that the process takes. */
   readonly residentMemoryBytes: number;
+  /** Used part of the V8 heap. */
   readonly heapUsedBytes: number;
 }
 

@@ -1,10 +1,22 @@
 import type { Server } from 'node:http';
 
+/** What a part is told when it has to close. */
+export interface CloseOptions {
+  /** Milliseconds it has. */
+  readonly deadline: number;
+}
+
+/** A part with `close`, of which a report with `drained: false` says that work was left. */
+export interface ClosablePart {
+  /** Closes it. */
+  close(options: CloseOptions): unknown;
+}
+
 /** What can be stopped: anything with `close`, a server of `node:http`, or a function. */
 export type Closable =
-  | { close(options: { deadline: number }): unknown }
+  | ClosablePart
   | Pick<Server, 'close' | 'closeIdleConnections' | 'closeAllConnections'>
-  | ((options: { deadline: number }) => unknown);
+  | ((options: CloseOptions) => unknown);
 
 /** Closes a part; resolves to whether it says that nothing was left. */
 export type ClosePart = (budgetMs: number) => Promise<boolean>;

@@ -35,17 +35,21 @@ export interface ShutdownOptions {
 
 /** How one part stopped. */
 export interface PartReport {
+  /** Name of the part. */
   readonly name: string;
   /** `timeout`: it was still busy when its time was up, and was left. */
   readonly outcome: 'closed' | 'failed' | 'timeout';
+  /** From the moment it was asked to close. */
   readonly durationMs: number;
 }
 
 /** How everything stopped. */
 export interface ShutdownReport {
+  /** The signal, or what `run` was given. */
   readonly reason: string;
   /** Whether every part closed in time, and says itself that nothing was left in it. */
   readonly drained: boolean;
+  /** All of it. */
   readonly durationMs: number;
   /** In the order in which the parts ended. */
   readonly parts: readonly PartReport[];

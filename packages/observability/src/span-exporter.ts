@@ -7,7 +7,9 @@ export type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base';
 
 /** What became of the spans given to the exporters. */
 export interface ExportCounts {
+  /** Spans that an exporter took. */
   exported: number;
+  /** Spans that an exporter failed to take. */
   failed: number;
 }
 

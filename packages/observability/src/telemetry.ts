@@ -66,6 +66,7 @@ export interface TelemetryOptions {
 export interface CloseReport {
   /** Whether everything was handed over before the deadline. */
   readonly drained: boolean;
+  /** How long it took. */
   readonly durationMs: number;
 }
 

@@ -240,7 +240,7 @@ function honoApp(): Hono {
   );
   app.get('/private/:id', (c) => c.text('secret'));
   app.get('/users/:id', (c) => c.json({ id: currentRequestId() }));
-  app.get('/raw', () => Response.redirect('http://127.0.0.1/elsewhere'));
+  app.get('/raw', () => Response.redirect('http://127.0.0.1/elsewhere', 302));
   app.get('/boom', () => {
     throw new Error('boom');
   });

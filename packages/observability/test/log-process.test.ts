@@ -23,9 +23,10 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function runProcess(how: string, file?: string) {
+async function runProcess(how: string, file?: string, readAfterMs = 0) {
   const args = [join(folder, 'dying-process.cjs'), how, ...(file === undefined ? [] : [file])];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  if (readAfterMs > 0) await new Promise((resolve) => setTimeout(resolve, readAfterMs));
   let text = '';
   let errors = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
@@ -78,4 +79,14 @@ it('has written a fatal line when fatal() returns, even if SIGKILL follows at on
   const { lines } = await runProcess('fatal-kill');
   expect(numbers(lines)).toEqual(all);
   expect(lines.at(-1)).toMatchObject({ level: 'fatal', msg: 'the end' });
+});
+
+it('holds lines back for a slow reader, and says how many were too many', async () => {
+  const { code, lines } = await runProcess('flood', undefined, 150);
+  const written = numbers(lines);
+  const dropped = lines.reduce((sum, line) => sum + Number(line.dropped ?? 0), 0);
+  expect(code).toBe(0);
+  expect(dropped).toBeGreaterThan(0);
+  expect(written.length + dropped).toBe(100_000);
+  expect([...written].sort((a, b) => Number(a) - Number(b))).toEqual(written);
 });
