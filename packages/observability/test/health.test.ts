@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createHealth, createLogger } from '../src/index.js';
-import { memoryLines } from './helpers/lines.js';
-import { settle, VirtualClock } from './helpers/virtual-clock.js';
+import { memoryLines } from './support/lines.js';
+import { settle, VirtualClock } from './support/virtual-clock.js';
 
 function setUp() {
   const clock = new VirtualClock();

@@ -15,9 +15,9 @@ import {
   startTelemetry,
   type Telemetry,
 } from '../src/index.js';
-import { closed, eventually, listen } from './helpers/http.js';
-import { type Line, memoryLines } from './helpers/lines.js';
-import { parsePrometheus, sampleOf } from './helpers/parse-prometheus.js';
+import { closed, eventually, listen } from './support/http.js';
+import { type Line, memoryLines } from './support/lines.js';
+import { parsePrometheus, sampleOf } from './support/parse-prometheus.js';
 
 let spans: MemorySpanExporter;
 let telemetry: Telemetry;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'tsup';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { parseLines } from './helpers/lines.js';
+import { parseLines } from './support/lines.js';
 
 let folder: string;
 

@@ -2,7 +2,7 @@ import { context, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createLogger, type LoggerOptions, withRequestContext } from '../src/index.js';
-import { memoryLines } from './helpers/lines.js';
+import { memoryLines } from './support/lines.js';
 
 function setUp(options: Partial<LoggerOptions> = {}) {
   const memory = memoryLines();

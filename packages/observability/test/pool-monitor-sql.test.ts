@@ -1,7 +1,7 @@
 import { testDatabases } from '@holdfast/sql/testing';
 import { describe, expect, it } from 'vitest';
 import { createHealth, monitorPool, startTelemetry } from '../src/index.js';
-import { parsePrometheus, sampleOf } from './helpers/parse-prometheus.js';
+import { parsePrometheus, sampleOf } from './support/parse-prometheus.js';
 
 for (const database of testDatabases()) {
   describe.skipIf(!database.available)(`a pool of ${database.name}`, () => {

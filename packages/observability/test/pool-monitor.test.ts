@@ -11,9 +11,9 @@ import {
   startTelemetry,
   type Telemetry,
 } from '../src/index.js';
-import { eventually } from './helpers/http.js';
-import { type Line, memoryLines } from './helpers/lines.js';
-import { parsePrometheus, sampleOf } from './helpers/parse-prometheus.js';
+import { eventually } from './support/http.js';
+import { type Line, memoryLines } from './support/lines.js';
+import { parsePrometheus, sampleOf } from './support/parse-prometheus.js';
 
 let telemetry: Telemetry;
 let monitors: PoolMonitor[];

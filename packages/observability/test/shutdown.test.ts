@@ -8,9 +8,9 @@ import {
   gracefulShutdown,
   type ShutdownOptions,
 } from '../src/index.js';
-import { eventually, listen } from './helpers/http.js';
-import { memoryLines } from './helpers/lines.js';
-import { settle, VirtualClock } from './helpers/virtual-clock.js';
+import { eventually, listen } from './support/http.js';
+import { memoryLines } from './support/lines.js';
+import { settle, VirtualClock } from './support/virtual-clock.js';
 
 let shutdown: GracefulShutdown | undefined;
 

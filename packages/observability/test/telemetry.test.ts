@@ -11,8 +11,8 @@ import {
   type TelemetryOptions,
   withRequestContext,
 } from '../src/index.js';
-import { memoryLines } from './helpers/lines.js';
-import { parsePrometheus, sampleOf } from './helpers/parse-prometheus.js';
+import { memoryLines } from './support/lines.js';
+import { parsePrometheus, sampleOf } from './support/parse-prometheus.js';
 
 let telemetry: Telemetry | undefined;
 
