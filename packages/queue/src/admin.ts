@@ -1,20 +1,19 @@
 import type { z } from 'zod';
+import type {
+  BulkInput,
+  Change,
+  Changed,
+  ListTasksInput,
+  QueueInfo,
+  TaskCounts,
+  TaskFilterInput,
+  TaskInfo,
+  TaskPage,
+} from './admin-data.js';
 import { QueueError, type QueueIssue } from './errors.js';
 import { type Logger, silentLogger } from './logger.js';
 import { invalid, invalidOption, knownOptions, shown, textOption } from './options.js';
-import {
-  type BulkInput,
-  bulkSchema,
-  type Change,
-  type Changed,
-  changeSchema,
-  type ListTasksInput,
-  listTasksSchema,
-  type QueueInfo,
-  type TaskCounts,
-  type TaskInfo,
-  type TaskPage,
-} from './schemas.js';
+import { bulkSchema, changeSchema, listTasksSchema } from './schemas.js';
 import type { Alteration, QueueStats, QueueStore, TaskFilter } from './store.js';
 import { decodeCursor, encodeCursor, toTaskInfo } from './task-info.js';
 
@@ -177,12 +176,7 @@ function parse<Schema extends z.ZodType>(schema: Schema, input: unknown): z.outp
 }
 
 /** Without the properties that are absent: an exact optional property is not one that is undefined. */
-function toFilter({
-  queue,
-  states,
-  name,
-  ids,
-}: z.output<typeof listTasksSchema>['filter']): TaskFilter {
+function toFilter({ queue, states, name, ids }: TaskFilterInput): TaskFilter {
   return {
     ...(queue === undefined ? {} : { queue }),
     ...(states === undefined ? {} : { states }),
@@ -191,10 +185,7 @@ function toFilter({
   };
 }
 
-function toChange({
-  by,
-  reason,
-}: z.output<typeof changeSchema>): Pick<Alteration, 'by' | 'reason'> {
+function toChange({ by, reason }: Change): Pick<Alteration, 'by' | 'reason'> {
   return { ...(by === undefined ? {} : { by }), ...(reason === undefined ? {} : { reason }) };
 }
 

@@ -1,4 +1,16 @@
 export { QueueAdmin, type QueueAdminOptions } from './admin.js';
+export type {
+  BulkInput,
+  Change,
+  Changed,
+  HistoryInfo,
+  ListTasksInput,
+  QueueInfo,
+  TaskCounts,
+  TaskFilterInput,
+  TaskInfo,
+  TaskPage,
+} from './admin-data.js';
 export { type Clock, type ClockTimer, systemClock } from './clock.js';
 export type { QueueCounters } from './counters.js';
 export type { Duration } from './duration.js';
@@ -25,16 +37,6 @@ export {
   type RetryPolicy,
   UnrecoverableError,
 } from './retry.js';
-export type {
-  BulkInput,
-  Change,
-  Changed,
-  ListTasksInput,
-  QueueInfo,
-  TaskCounts,
-  TaskInfo,
-  TaskPage,
-} from './schemas.js';
 export type { StandardIssue, StandardResult, StandardSchema } from './standard-schema.js';
 export type * from './store.js';
 export { type MemoryStoreOptions, memoryStore } from './stores/memory.js';

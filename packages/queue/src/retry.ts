@@ -90,7 +90,7 @@ export function resolveRetry(
 export function backoffMs(
   policy: ResolvedRetryPolicy,
   attempt: number,
-  random = Math.random,
+  random: () => number = Math.random,
 ): number {
   const grown = policy.initialMs * policy.factor ** (attempt - 1);
   const capped = Math.min(policy.maxMs, grown);
@@ -104,7 +104,7 @@ export class RetryAt extends Error {
 
   constructor(
     when: Date | Duration,
-    message = 'The handler asked to be run again',
+    message: string = 'The handler asked to be run again',
     options?: { cause?: unknown },
   ) {
     super(message, options);

@@ -1,4 +1,32 @@
 import { z } from 'zod';
+import type {
+  BulkInput,
+  BulkQuery,
+  Change,
+  Changed,
+  ListTasksInput,
+  ListTasksQuery,
+  QueueInfo,
+  TaskCounts,
+  TaskInfo,
+  TaskPage,
+} from './admin-data.js';
+import type { HistoryKind, TaskState } from './store.js';
+
+export type {
+  BulkInput,
+  BulkQuery,
+  Change,
+  Changed,
+  HistoryInfo,
+  ListTasksInput,
+  ListTasksQuery,
+  QueueInfo,
+  TaskCounts,
+  TaskFilterInput,
+  TaskInfo,
+  TaskPage,
+} from './admin-data.js';
 
 const id = z
   .uuid()
@@ -12,44 +40,27 @@ const queue = z
   .meta({ examples: ['emails'] });
 const time = z.iso.datetime().meta({ examples: ['2026-03-01T12:00:00.000Z'] });
 const count = z.int().min(0);
-
-/** Who changes something, and why: recorded in the history or the settings, and logged. */
-export const changeSchema = z.strictObject({
-  by: z.string().min(1).max(200).optional().describe('Who does it'),
-  reason: z.string().min(1).max(1000).optional().describe('Why'),
-});
-
-/** The state of a task. */
-export const taskStateSchema = z
+const by = z.string().min(1).max(200).optional().describe('Who does it');
+const reason = z.string().min(1).max(1000).optional().describe('Why');
+const state = z
   .enum(['ready', 'scheduled', 'leased', 'completed', 'dead', 'cancelled'])
   .describe('ready, scheduled and leased tasks are still to be done; the others are finished');
-
-/** Which tasks. */
-export const taskFilterSchema = z.strictObject({
+const filter = z.strictObject({
   queue: queue.optional(),
-  states: z.array(taskStateSchema).min(1).max(6).optional(),
+  states: z.array(state).min(1).max(6).optional(),
   name: z.string().min(1).max(200).optional().describe('Name of the task definition'),
   ids: z.array(id).max(500).optional(),
 });
-
-/** Input of `list`. */
-export const listTasksSchema = z.strictObject({
-  filter: taskFilterSchema.default({}),
-  sort: z.enum(['newest', 'oldest']).default('newest'),
-  limit: z.int().min(1).max(500).default(50),
-  cursor: z.string().max(200).nullish().describe('`nextCursor` of the page before'),
-});
-
-/** Input of `redriveMany` and `purge`: which dead letters, and how many at most. */
-export const bulkSchema = z.strictObject({
-  filter: taskFilterSchema.omit({ states: true }).default({}),
-  limit: z.int().min(1).max(10_000).default(1_000),
-  ...changeSchema.shape,
-});
-
-/** One thing that befell a task. */
-export const historyEntrySchema = z.object({
-  kind: z.enum(['error', 'timeout', 'invalid', 'lapsed', 'redriven', 'cancelled']),
+const historyKind: z.ZodType<HistoryKind> = z.enum([
+  'error',
+  'timeout',
+  'invalid',
+  'lapsed',
+  'redriven',
+  'cancelled',
+]);
+const historyEntry = z.object({
+  kind: historyKind,
   at: time,
   attempt: count,
   epoch: count,
@@ -62,13 +73,11 @@ export const historyEntrySchema = z.object({
   by: z.string().optional(),
   reason: z.string().optional(),
 });
-
-/** A task. */
-export const taskSchema = z.object({
+const task = z.object({
   id,
   queue,
   name: z.string(),
-  state: taskStateSchema,
+  state,
   payload: z.unknown().describe('As it was enqueued; text when it is not JSON'),
   headers: z.record(z.string(), z.string()),
   priority: z.int(),
@@ -84,17 +93,9 @@ export const taskSchema = z.object({
   finishedAt: time.nullable(),
   expiresAt: time.nullable().describe('When the finished task will be dropped'),
   result: z.unknown(),
-  history: z.array(historyEntrySchema),
+  history: z.array(historyEntry),
 });
-
-/** Output of `list`. */
-export const taskPageSchema = z.object({
-  items: z.array(taskSchema),
-  nextCursor: z.string().nullable(),
-});
-
-/** Tasks by state. */
-export const countsSchema = z.object({
+const counts = z.object({
   ready: count,
   scheduled: count,
   leased: count,
@@ -102,14 +103,12 @@ export const countsSchema = z.object({
   dead: count,
   cancelled: count,
 });
-
-/** A queue. */
-export const queueInfoSchema = z.object({
+const queueInfo = z.object({
   queue,
   paused: z.boolean(),
   pausedReason: z.string().nullable(),
   pausedBy: z.string().nullable(),
-  counts: countsSchema,
+  counts,
   oldestReadyAgeSeconds: z
     .number()
     .min(0)
@@ -117,25 +116,49 @@ export const queueInfoSchema = z.object({
     .describe('How long the task ready longest has been due'),
 });
 
+/** Who changes something, and why: recorded in the history or the settings, and logged. */
+export const changeSchema: z.ZodType<Change, Change> = z.strictObject({ by, reason });
+
+/** The state of a task. */
+export const taskStateSchema: z.ZodType<TaskState, TaskState> = state;
+
+/** Input of `list`. */
+export const listTasksSchema: z.ZodType<ListTasksQuery, ListTasksInput> = z.strictObject({
+  filter: filter.default({}),
+  sort: z.enum(['newest', 'oldest']).default('newest'),
+  limit: z.int().min(1).max(500).default(50),
+  cursor: z.string().max(200).nullish().describe('`nextCursor` of the page before'),
+});
+
+/** Input of `redriveMany` and `purge`: which dead letters, and how many at most. */
+export const bulkSchema: z.ZodType<BulkQuery, BulkInput> = z.strictObject({
+  filter: filter.omit({ states: true }).default({}),
+  limit: z.int().min(1).max(10_000).default(1_000),
+  by,
+  reason,
+});
+
+/** A task. */
+export const taskSchema: z.ZodType<TaskInfo> = task;
+
+/** Output of `list`. */
+export const taskPageSchema: z.ZodType<TaskPage> = z.object({
+  items: z.array(task),
+  nextCursor: z.string().nullable(),
+});
+
+/** Tasks by state. */
+export const countsSchema: z.ZodType<TaskCounts> = counts;
+
+/** A queue. */
+export const queueInfoSchema: z.ZodType<QueueInfo> = queueInfo;
+
 /** Output of `queues`. */
-export const queueListSchema = z.object({ items: z.array(queueInfoSchema) });
+export const queueListSchema: z.ZodType<{ items: QueueInfo[] }> = z.object({
+  items: z.array(queueInfo),
+});
 
 /** Output of bulk changes. */
-export const changedSchema = z.object({ changed: count.describe('How many tasks were changed') });
-
-/** Who and why. */
-export type Change = z.input<typeof changeSchema>;
-/** Input of `list`. */
-export type ListTasksInput = z.input<typeof listTasksSchema>;
-/** Input of `redriveMany` and `purge`. */
-export type BulkInput = z.input<typeof bulkSchema>;
-/** A task, as plain data. */
-export type TaskInfo = z.output<typeof taskSchema>;
-/** A page of tasks. */
-export type TaskPage = z.output<typeof taskPageSchema>;
-/** A queue, as plain data. */
-export type QueueInfo = z.output<typeof queueInfoSchema>;
-/** Tasks by state. */
-export type TaskCounts = z.output<typeof countsSchema>;
-/** What a bulk change did. */
-export type Changed = z.output<typeof changedSchema>;
+export const changedSchema: z.ZodType<Changed> = z.object({
+  changed: count.describe('How many tasks were changed'),
+});

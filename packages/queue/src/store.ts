@@ -72,13 +72,15 @@ export type Settlement =
   /** Handed back: the claim does not count as an attempt. */
   | (LeaseRef & { readonly outcome: 'released'; readonly when: When });
 
+/**
+ * What befell a task. `error`: the handler threw; `timeout`: it ran out of time; `invalid`: payload or result did not
+ * fit; `lapsed`: the lease ran out (a crash, or a blocked event loop); `redriven` and `cancelled`: by an operator.
+ */
+export type HistoryKind = 'error' | 'timeout' | 'invalid' | 'lapsed' | 'redriven' | 'cancelled';
+
 /** One thing that befell a task. */
 export interface HistoryEntry {
-  /**
-   * `error`: the handler threw; `timeout`: it ran out of time; `invalid`: payload or result did not fit;
-   * `lapsed`: the lease ran out (a crash, or a blocked event loop); `redriven` and `cancelled`: by an operator.
-   */
-  readonly kind: 'error' | 'timeout' | 'invalid' | 'lapsed' | 'redriven' | 'cancelled';
+  readonly kind: HistoryKind;
   /** Milliseconds since 1970: by the worker's clock where it reports, by the store's otherwise. */
   readonly at: number;
   /** The attempt it belongs to, from 1. */

@@ -1,5 +1,5 @@
+import type { TaskInfo } from './admin-data.js';
 import { invalidOption } from './options.js';
-import type { TaskInfo } from './schemas.js';
 import type { TaskRecord } from './store.js';
 
 const iso = (ms: number): string => new Date(ms).toISOString();

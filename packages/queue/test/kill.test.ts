@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { SqlDatabase } from '@holdfast/sql';
@@ -14,20 +14,26 @@ const KILLS = 6;
 const postgres = testDatabases().find((database) => database.name === 'postgres');
 
 // Below node_modules, so that the bundle finds what it leaves out.
-const folder = fileURLToPath(new URL(`../../../node_modules/.cache/queue-kill-${process.pid}`, import.meta.url));
+const folder = fileURLToPath(
+  new URL(`../../../node_modules/.cache/queue-kill-${process.pid}`, import.meta.url),
+);
 const task = defineTask('t');
 
 describe.skipIf(!postgres?.available)('a worker process killed with SIGKILL', () => {
   let db: SqlDatabase;
   let url: string;
+  const children = new Set<ChildProcess>();
 
   beforeAll(async () => {
     await mkdir(folder, { recursive: true });
+    // A bundled source file reads its version from here.
+    await writeFile(join(folder, 'package.json'), '{ "version": "0.0.0" }');
     await build({
       entry: [fileURLToPath(new URL('./fixtures/killed-worker.ts', import.meta.url))],
       format: 'esm',
-      outDir: folder,
+      outDir: join(folder, 'dist'),
       noExternal: [/^@holdfast\//],
+      external: ['pg', /^@electric-sql\//, /^@opentelemetry\//, 'zod'],
       outExtension: () => ({ js: '.mjs' }),
       esbuildOptions: (options) => {
         options.conditions = ['@holdfast/source'];
@@ -44,24 +50,26 @@ describe.skipIf(!postgres?.available)('a worker process killed with SIGKILL', ()
   });
 
   afterAll(async () => {
+    for (const child of children) child.kill('SIGKILL');
     await db?.close();
     await rm(folder, { recursive: true, force: true });
   });
 
   /** Starts a worker process and waits until it has begun at least `count` tasks. */
   async function startWorker(count: number): Promise<ChildProcess> {
-    const child = spawn(process.execPath, [join(folder, 'killed-worker.mjs'), url], {
+    const child = spawn(process.execPath, [join(folder, 'dist', 'killed-worker.mjs'), url], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
+    children.add(child);
+    child.once('exit', () => children.delete(child));
     let begun = 0;
     await new Promise<void>((resolve, reject) => {
-      child.once('exit', (code) => reject(new Error(`the worker ended by itself: ${code}`)));
+      child.once('exit', (code) => reject(new Error(`the worker ended early: ${code}`)));
       child.stdout?.on('data', (chunk: Buffer) => {
         begun += chunk.length;
         if (begun >= count) resolve();
       });
     });
-    child.removeAllListeners('exit');
     return child;
   }
 
@@ -83,24 +91,35 @@ describe.skipIf(!postgres?.available)('a worker process killed with SIGKILL', ()
     queue.on('task.completed', (event) => completed.push(event.subject));
     const worker = createWorker(
       queue,
-      [handle(task, async (n) => void (await db.query('insert into effect values ($1, 0)', [Number(n)])))],
+      [
+        handle(
+          task,
+          async (n) => void (await db.query('insert into effect values ($1, 0)', [Number(n)])),
+        ),
+      ],
       { lease: '1s', sweepInterval: 100, pollInterval: 100 },
     );
     await worker.start();
-    await expect.poll(async () => (await store.stats(['q']))[0]?.counts, { timeout: 20_000 }).toMatchObject({
-      completed: TASKS,
-      ready: 0,
-      scheduled: 0,
-      leased: 0,
-      dead: 0,
-    });
+    await expect
+      .poll(async () => (await store.stats(['q']))[0]?.counts, { timeout: 20_000 })
+      .toMatchObject({
+        completed: TASKS,
+        ready: 0,
+        scheduled: 0,
+        leased: 0,
+        dead: 0,
+      });
     await worker.close();
     expect(new Set(completed).size).toBe(completed.length);
     const tasks = await store.find({ queue: 'q' }, { order: 'oldest', limit: 500 });
-    const killed = tasks.filter((record) => record.history.some((entry) => entry.kind === 'lapsed'));
+    const killed = tasks.filter((record) =>
+      record.history.some((entry) => entry.kind === 'lapsed'),
+    );
     expect(killed.length).toBeGreaterThan(0);
     for (const record of killed) expect(record.epoch).toBe(record.history.length + 1);
-    const { rows } = await db.query<{ count: number }>('select count(distinct n) as count from effect');
+    const { rows } = await db.query<{ count: number }>(
+      'select count(distinct n) as count from effect',
+    );
     expect(rows[0]?.count).toBe(TASKS);
     await store.close();
   }, 60_000);

@@ -22,7 +22,9 @@ for (const database of testDatabases()) {
       const queue = createQueue('mail', { store, tasks: [task] });
       const ran: unknown[] = [];
       // So slow a poll that only a wake-up explains a task that starts at once.
-      const worker = createWorker(queue, [handle(task, (payload) => void ran.push(payload))], { pollInterval: '1h' });
+      const worker = createWorker(queue, [handle(task, (payload) => void ran.push(payload))], {
+        pollInterval: '1h',
+      });
       await worker.start();
       const failed = db.transaction(async (tx) => {
         await tx.query('insert into customer values ($1)', ['Bob']);
@@ -74,10 +76,14 @@ for (const database of testDatabases()) {
     });
 
     it('refuses a schema that needs quoting, and what is no transaction', async () => {
-      expect(() => postgresStore(db, { schema: 'a"; drop' })).toThrow('`options.schema` to be lower-case');
+      expect(() => postgresStore(db, { schema: 'a"; drop' })).toThrow(
+        '`options.schema` to be lower-case',
+      );
       const store = postgresStore(db, { schema: 'transactional' });
       const queue = createQueue('mail', { store });
-      await expect(queue.enqueue(task, 1, { tx: {} as never })).rejects.toThrow('`options.tx` to be a transaction');
+      await expect(queue.enqueue(task, 1, { tx: {} as never })).rejects.toThrow(
+        '`options.tx` to be a transaction',
+      );
       await store.close();
     });
   });

@@ -103,6 +103,6 @@ drop function ${s}.queue_now();
 }
 
 /** What a live and a finished task have in common, in one order for every statement that moves a row. */
-export const SHARED_COLUMNS =
+export const SHARED_COLUMNS: string =
   'id, queue, name, priority, payload, headers, attempts, max_attempts, epoch, holder, run_at, enqueued_at, ' +
   'started_at, key, keep_completed_ms, keep_dead_ms';
