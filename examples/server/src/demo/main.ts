@@ -3,7 +3,7 @@ import { type DemoMessage, fileMessages, sampleMessages } from './messages.js';
 import { DemoOptionError, type DemoOptions, HELP, parseOptions } from './options.js';
 import { progressOn } from './progress.js';
 import { runDemo } from './run.js';
-import { startServer } from './server-process.js';
+import { type ServerProcess, startServer } from './server-process.js';
 import { failuresOf, renderSummary } from './summary.js';
 
 async function readMessages({ file, limit }: DemoOptions): Promise<DemoMessage[]> {
@@ -14,9 +14,11 @@ async function readMessages({ file, limit }: DemoOptions): Promise<DemoMessage[]
 }
 
 /** The server to talk to: the one that was named, or one that lives as long as the demo. */
-async function openServer({ url, secret }: DemoOptions) {
-  if (url !== undefined && secret !== undefined)
-    return { url, secret, stop: () => Promise.resolve() };
+async function openServer({ url, secret }: DemoOptions): Promise<ServerProcess> {
+  if (url !== undefined && secret !== undefined) {
+    const never = new Promise<never>(() => undefined);
+    return { url, secret, failed: never, stop: () => Promise.resolve() };
+  }
   console.log('Starting the reference server with a new database');
   return await startServer();
 }
@@ -29,13 +31,14 @@ async function demo(options: DemoOptions): Promise<number> {
   try {
     const pace = options.rate === 0 ? 'as fast as it goes' : `${options.rate} a second`;
     console.log(`Sending ${messages.length} messages to ${server.url}, ${pace}`);
-    const report = await runDemo({
+    const run = runDemo({
       ...options,
       url: server.url,
       secret: server.secret,
       messages,
       progress: progressOn(process.stdout),
     });
+    const report = await Promise.race([run, server.failed]);
     console.log(`\n${renderSummary(report)}`);
     return failuresOf(report).length === 0 ? 0 : 1;
   } finally {
@@ -55,4 +58,6 @@ async function main(): Promise<number> {
   }
 }
 
-process.exitCode = await main();
+const code = await main();
+// A run that failed may still hold requests and timers; what was printed goes out first.
+process.stdout.write('', () => process.exit(code));

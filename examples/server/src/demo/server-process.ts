@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url';
 export interface ServerProcess {
   readonly url: string;
   readonly secret: string;
+  /** Rejects, with the newest part of its log, when it ends before it is stopped. */
+  readonly failed: Promise<never>;
   /** Stops it and removes its data. */
   stop(): Promise<void>;
 }
@@ -46,6 +48,14 @@ async function isReady(url: string): Promise<boolean> {
   }
 }
 
+async function untilReady(url: string): Promise<void> {
+  const deadline = Date.now() + START_DEADLINE_MS;
+  while (!(await isReady(url))) {
+    if (Date.now() > deadline) throw new Error('The server did not become ready in time');
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
 /**
  * Starts the built server on a free port, with a new database in a temporary directory (or on `DATABASE_URL`, when
  * it is set) and a new webhook secret, and waits until it is ready.
@@ -67,36 +77,36 @@ export async function startServer(): Promise<ServerProcess> {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let log = '';
-  let running = true;
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (data) => {
       log = (log + data).slice(-LOG_LIMIT);
     });
   const exited = new Promise<void>((resolve) => {
-    const end = () => {
-      running = false;
-      resolve();
-    };
     child.once('error', (error) => {
       log += error.message;
-      end();
+      resolve();
     });
-    child.once('exit', end);
+    child.once('exit', () => resolve());
   });
+  let stopping = false;
+  const failed = exited.then(() => {
+    if (!stopping) throw new Error(`The server ended by itself:\n${log}`);
+    return new Promise<never>(() => undefined);
+  });
+  failed.catch(() => undefined); // heard by whoever waits for it
   const stop = async () => {
+    stopping = true;
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE_MS);
     await exited;
     clearTimeout(timer);
     rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
   };
-  const deadline = Date.now() + START_DEADLINE_MS;
-  while (!(await isReady(url))) {
-    if (!running || Date.now() > deadline) {
-      await stop();
-      throw new Error(`The server did not become ready:\n${log}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  try {
+    await Promise.race([untilReady(url), failed]);
+  } catch (error) {
+    await stop();
+    throw error;
   }
-  return { url, secret, stop };
+  return { url, secret, failed, stop };
 }

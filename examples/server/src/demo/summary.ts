@@ -20,6 +20,10 @@ export function percentile(ascending: readonly number[], q: number): number {
 export function failuresOf(report: DemoReport): string[] {
   const checks: [count: number, what: string][] = [
     [report.refused.length, 'not accepted'],
+    [
+      report.total - report.refused.length - report.accepted,
+      'accepted under the id of another message',
+    ],
     [report.undelivered.length, 'accepted and not delivered'],
     [report.severalIds.length, 'delivered under several webhook ids'],
     [report.accepted - report.answered - report.undelivered.length, 'delivered without a reply'],
