@@ -23,10 +23,10 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function runProcess(how: string, file?: string, readAfterMs = 0) {
+async function runProcess(how: string, file?: string, readLate = false) {
   const args = [join(folder, 'dying-process.cjs'), how, ...(file === undefined ? [] : [file])];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  if (readAfterMs > 0) await new Promise((resolve) => setTimeout(resolve, readAfterMs));
+  if (readLate) await new Promise((resolve) => child.stderr.once('readable', resolve));
   let text = '';
   let errors = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
@@ -82,7 +82,7 @@ it('has written a fatal line when fatal() returns, even if SIGKILL follows at on
 });
 
 it('holds lines back for a slow reader, and says how many were too many', async () => {
-  const { code, lines } = await runProcess('flood', undefined, 150);
+  const { code, lines } = await runProcess('flood', undefined, true);
   const written = numbers(lines);
   const dropped = lines.reduce((sum, line) => sum + Number(line.dropped ?? 0), 0);
   expect(code).toBe(0);
