@@ -17,6 +17,7 @@ export type {
 } from './cache.js';
 export type { Clock, Timer } from './clock.js';
 export { jsonSerializer, type Serializer } from './codec.js';
+export { createCache } from './create-cache.js';
 export type { Duration } from './duration.js';
 export { CacheError, type CacheErrorCode, isCacheError } from './errors.js';
 export type { Logger } from './logger.js';
@@ -32,4 +33,3 @@ export type {
   StoreWrite,
 } from './store.js';
 export { type MemoryStoreOptions, memoryStore } from './stores/memory.js';
-export { createCache } from './tiered-cache.js';

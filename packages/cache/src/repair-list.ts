@@ -33,7 +33,7 @@ export class RepairList {
   add(keys: readonly string[]): void {
     this.#failures += 1;
     for (const key of keys) this.#keys.set(key, this.#failures);
-    if (this.#keys.size > this.#max) this.addNamespace();
+    if (this.#namespaceFailure > 0 || this.#keys.size > this.#max) this.addNamespace();
   }
 
   addNamespace(): void {

@@ -12,13 +12,11 @@ import { CacheError } from './errors.js';
 import { FactoryRunner } from './factory-runner.js';
 import { type L1Entry, MemoryTier } from './memory-tier.js';
 import {
-  type CacheOptions,
   checkKey,
   checkKnown,
   checkSetOptions,
   optionInvalid,
   type ResolvedOptions,
-  resolveOptions,
   type SetOptions,
   ttlFor,
 } from './options.js';
@@ -32,7 +30,7 @@ import { type Ticket, Tickets } from './tickets.js';
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** L1 over L2; {@link Cache} says what it promises. */
-class TieredCache implements Cache {
+export class TieredCache implements Cache {
   readonly namespace: string;
   readonly #options: ResolvedOptions;
   readonly #l1: MemoryTier | undefined;
@@ -333,19 +331,4 @@ function promiseOf<T>(entry: L1Entry): Promise<T> {
 function valueInvalid(key: string): CacheError {
   const message = `Expected a value for key ${JSON.stringify(key)}, got undefined: use delete instead`;
   return new CacheError('CACHE_VALUE_INVALID', message, { details: { key } });
-}
-
-/**
- * Makes a cache: one namespace over the tiers that are given.
- *
- * @example
- * ```ts
- * const users = createCache({ namespace: 'users', ttl: '10m', l2: redisStore(redis) });
- * const user = await users.getOrSet(`user:${id}`, () => loadUser(id));
- * ```
- *
- * @throws CacheError `CACHE_OPTION_INVALID`
- */
-export function createCache<V = unknown>(options: CacheOptions): Cache<V> {
-  return new TieredCache(resolveOptions(options));
 }

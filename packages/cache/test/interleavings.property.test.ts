@@ -148,6 +148,6 @@ it('never serves a value older than the last acknowledged change, whatever L2 do
         ]);
       },
     ),
-    { numRuns: 1500 },
+    { numRuns: 200 },
   );
 });

@@ -100,6 +100,21 @@ describe('while L2 is being read', () => {
   });
 });
 
+it('a key that is being set is not read from L2, where the set may still fail', async () => {
+  const store = new FaultyStore(memoryStore());
+  const cache = createCache({ namespace: 'races', l2: store, l1: { maxEntries: 1 } });
+  for (const change of [() => cache.set('k', 'new'), () => cache.clear()]) {
+    await cache.set('k', 'old');
+    store.fault = 'fail';
+    // The second set pushes the first out of L1.
+    const changing = [change(), cache.set('other', 1)];
+    const reading = cache.get('k');
+    await Promise.all([...changing, reading]);
+    expect(await cache.get('k')).not.toBe('old');
+    store.fault = 'none';
+  }
+});
+
 describe('between caches on one store', () => {
   const pair = () => {
     const store = memoryStore();

@@ -40,7 +40,8 @@ export class FaultyStore implements CacheStore {
     this.calls += 1;
     const { fault } = this;
     if (fault === 'fail') throw new Error('injected');
-    if (fault === 'hold' || this.#held.length > 0) await new Promise<void>((resolve) => this.#held.push(resolve));
+    if (fault === 'hold' || this.#held.length > 0)
+      await new Promise<void>((resolve) => this.#held.push(resolve));
     const result = await operation();
     if (fault === 'lost-reply') throw new Error('injected: reply lost');
     return result;

@@ -1,0 +1,18 @@
+import type { Cache } from './cache.js';
+import { type CacheOptions, resolveOptions } from './options.js';
+import { TieredCache } from './tiered-cache.js';
+
+/**
+ * Makes a cache: one namespace over the tiers that are given.
+ *
+ * @example
+ * ```ts
+ * const users = createCache({ namespace: 'users', ttl: '10m', l2: redisStore(redis) });
+ * const user = await users.getOrSet(`user:${id}`, () => loadUser(id));
+ * ```
+ *
+ * @throws CacheError `CACHE_OPTION_INVALID`
+ */
+export function createCache<V = unknown>(options: CacheOptions): Cache<V> {
+  return new TieredCache(resolveOptions(options));
+}
