@@ -73,6 +73,8 @@ export async function startServer(): Promise<ServerProcess> {
       WEBHOOK_SECRET: secret,
       WEBHOOK_ALLOW_NETWORKS: '127.0.0.0/8',
       LOG_LEVEL: process.env.LOG_LEVEL ?? 'warn',
+      // Started by npm, the server watches its parent: it then ends even when the demo is killed.
+      npm_lifecycle_event: process.env.npm_lifecycle_event ?? 'demo',
     }),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -86,7 +88,10 @@ export async function startServer(): Promise<ServerProcess> {
       log += error.message;
       resolve();
     });
-    child.once('exit', () => resolve());
+    child.once('exit', (code, signal) => {
+      log += `(${signal ?? `exit code ${code}`})`;
+      resolve();
+    });
   });
   let stopping = false;
   const failed = exited.then(() => {
