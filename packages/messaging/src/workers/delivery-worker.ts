@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { MessagingEmitter } from '../events.js';
 import type { ResolvedOptions } from '../options.js';
 import type { ClaimedDelivery, DeliverySettlement } from '../store.js';
@@ -32,6 +33,7 @@ export class DeliveryWorker {
   constructor(deps: DeliveryWorkerDeps) {
     this.#deps = deps;
     const { webhooks, clock, pollIntervalMs, logger } = deps.options;
+    setMaxListeners(0, this.#abort.signal); // every attempt in flight listens
     this.#sender = new WebhookSender({ ...webhooks, clock });
     this.#loop = new WakeLoop({
       clock,
