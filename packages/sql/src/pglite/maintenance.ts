@@ -97,6 +97,8 @@ export class Maintenance {
   }
 
   async #bloatedTables(): Promise<string[]> {
+    // The session keeps its counts to itself for up to a minute; this publishes them.
+    await this.#run('SELECT pg_stat_force_next_flush()');
     const row = await this.#row(
       `SELECT coalesce(array_agg(format('%I.%I', schemaname, relname)), '{}')::text[] AS tables
        FROM pg_stat_user_tables WHERE n_dead_tup > $1::float8 + $2::float8 * n_live_tup`,
