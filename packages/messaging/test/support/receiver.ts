@@ -34,7 +34,12 @@ export async function startReceiver(): Promise<Receiver> {
     request.on('end', () => {
       const body = Buffer.concat(chunks).toString();
       const event = body === '' ? {} : JSON.parse(body);
-      const one = { id: String(request.headers['webhook-id']), headers: request.headers, body, event };
+      const one = {
+        id: String(request.headers['webhook-id']),
+        headers: request.headers,
+        body,
+        event,
+      };
       receiver.received.push(one);
       receiver.answer(response, one);
     });

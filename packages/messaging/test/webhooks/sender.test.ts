@@ -3,8 +3,8 @@ import type { AddressInfo, LookupFunction } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/ports.js';
 import { addressPolicy } from '../../src/webhooks/address-policy.js';
-import { signingKey } from '../../src/webhooks/sign.js';
 import { WebhookSender } from '../../src/webhooks/sender.js';
+import { signingKey } from '../../src/webhooks/sign.js';
 import { OTHER_SECRET, type Receiver, SECRET, startReceiver, verify } from '../support/receiver.js';
 
 let receiver: Receiver;
@@ -18,7 +18,14 @@ afterEach(async () => {
   await receiver.close();
 });
 
-function sender(options: { allow?: string[]; lookup?: LookupFunction; timeoutMs?: number; secrets?: string[] } = {}) {
+function sender(
+  options: {
+    allow?: string[];
+    lookup?: LookupFunction;
+    timeoutMs?: number;
+    secrets?: string[];
+  } = {},
+) {
   const made = new WebhookSender({
     keys: (options.secrets ?? [SECRET]).map((secret) => signingKey(secret, 'secret')),
     policy: addressPolicy(options.allow ?? ['127.0.0.0/8']),
@@ -47,7 +54,10 @@ const resolvesTo = (...answers: string[][]): LookupFunction => {
   return (_name, _options, callback) => {
     const addresses = answers[Math.min(asked, answers.length - 1)] ?? [];
     asked += 1;
-    callback(null, addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })));
+    callback(
+      null,
+      addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
+    );
   };
 };
 
@@ -94,13 +104,19 @@ describe('a webhook', () => {
   it('says why nobody could be reached', async () => {
     const gone = await startReceiver();
     await gone.close();
-    expect(await sender().send(request(gone.url))).toMatchObject({ httpStatus: null, errorCode: 'ECONNREFUSED' });
+    expect(await sender().send(request(gone.url))).toMatchObject({
+      httpStatus: null,
+      errorCode: 'ECONNREFUSED',
+    });
   });
 
   it('follows no redirect', async () => {
     const canary = await startReceiver();
     receiver.answer = (response) => void response.writeHead(307, { location: canary.url }).end();
-    expect(await sender().send(request(receiver.url))).toMatchObject({ httpStatus: 307, errorCode: 'HTTP_307' });
+    expect(await sender().send(request(receiver.url))).toMatchObject({
+      httpStatus: 307,
+      errorCode: 'HTTP_307',
+    });
     expect(canary.connections()).toBe(0);
     await canary.close();
   });
@@ -156,14 +172,19 @@ describe('the guard against addresses inside', () => {
   });
   afterEach(() => new Promise((resolve) => canary.close(resolve)));
 
-  it.each(['127.0.0.1', '127.1', '0x7f.1', '2130706433', '[::ffff:127.0.0.1]', '0.0.0.0', '127。0。0。1'])(
-    'never connects to the literal %s',
-    async (host) => {
-      const result = await sender({ allow: [] }).send(request(`http://${host}:${port}/`));
-      expect(result).toMatchObject({ httpStatus: null, errorCode: 'SSRF_BLOCKED' });
-      expect(canaryConnections).toBe(0);
-    },
-  );
+  it.each([
+    '127.0.0.1',
+    '127.1',
+    '0x7f.1',
+    '2130706433',
+    '[::ffff:127.0.0.1]',
+    '0.0.0.0',
+    '127。0。0。1',
+  ])('never connects to the literal %s', async (host) => {
+    const result = await sender({ allow: [] }).send(request(`http://${host}:${port}/`));
+    expect(result).toMatchObject({ httpStatus: null, errorCode: 'SSRF_BLOCKED' });
+    expect(canaryConnections).toBe(0);
+  });
 
   it.each([
     ['a private address', ['127.0.0.1']],
@@ -171,13 +192,19 @@ describe('the guard against addresses inside', () => {
     ['a mapped one', ['::ffff:127.0.0.1']],
     ['no address', []],
   ])('never connects to a name that resolves to %s', async (_, addresses) => {
-    const result = await sender({ allow: [], lookup: resolvesTo(addresses) }).send(request(`http://evil.test:${port}/`));
+    const result = await sender({ allow: [], lookup: resolvesTo(addresses) }).send(
+      request(`http://evil.test:${port}/`),
+    );
     expect(result).toMatchObject({ httpStatus: null, errorCode: 'SSRF_BLOCKED' });
     expect(canaryConnections).toBe(0);
   });
 
   it('judges a name anew at each connection, so an answer that flips gets nowhere', async () => {
-    const flipping = sender({ allow: ['127.0.0.2/32'], lookup: resolvesTo(['127.0.0.2'], ['127.0.0.1']), timeoutMs: 300 });
+    const flipping = sender({
+      allow: ['127.0.0.2/32'],
+      lookup: resolvesTo(['127.0.0.2'], ['127.0.0.1']),
+      timeoutMs: 300,
+    });
     await flipping.send(request(`http://flip.test:${port}/`)); // nobody listens there
     const second = await flipping.send(request(`http://flip.test:${port}/`));
     expect(second).toMatchObject({ httpStatus: null, errorCode: 'SSRF_BLOCKED' });
