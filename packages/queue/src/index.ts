@@ -49,11 +49,7 @@ export {
   type TaskHandler,
   type TaskOptions,
 } from './task.js';
+export { createWorker } from './worker/create-worker.js';
 export type { WorkerOptions } from './worker/options.js';
-export {
-  type AnyQueue,
-  createWorker,
-  Worker,
-  type WorkerCloseReport,
-  type WorkerStats,
-} from './worker/worker.js';
+export type { AnyQueue, WorkerCloseReport, WorkerStats } from './worker/types.js';
+export { Worker } from './worker/worker.js';

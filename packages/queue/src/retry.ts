@@ -92,7 +92,9 @@ export function backoffMs(
   attempt: number,
   random: () => number = Math.random,
 ): number {
-  const grown = policy.initialMs * policy.factor ** (attempt - 1);
+  // The power may overflow to Infinity, and 0 times that is no number.
+  const growth = Math.min(policy.factor ** (attempt - 1), Number.MAX_VALUE);
+  const grown = policy.initialMs * growth;
   const capped = Math.min(policy.maxMs, grown);
   return capped * (1 - policy.jitter * random());
 }

@@ -18,7 +18,7 @@ describe('backoff', () => {
         fc.double({ min: 0, max: 1, noNaN: true }),
         (p, attempt, random) => {
           const wait = backoffMs(resolveRetry('retry', p), attempt, () => random);
-          const full = Math.min(p.max, p.initial * p.factor ** (attempt - 1));
+          const full = p.initial === 0 ? 0 : Math.min(p.max, p.initial * p.factor ** (attempt - 1));
           expect(wait).toBeLessThanOrEqual(full);
           expect(wait).toBeGreaterThanOrEqual(full * (1 - p.jitter) - 1e-6);
         },

@@ -28,13 +28,8 @@ export function reportSettled(
     logger.debug(fields, 'settled before the answer was lost, or taken over');
     return;
   }
-  internals.counters.lost++;
   logger.warn(fields, 'the lease had been taken over: what this attempt did is not recorded');
-  internals.hub.emit('task.lost', task.id, {
-    name: task.name,
-    attempt: task.attempt,
-    epoch: task.epoch,
-  });
+  reportLost(task, internals);
 }
 
 function reportAccepted(
@@ -69,4 +64,20 @@ function reportAccepted(
       hub.emit('task.released', id, { name });
       break;
   }
+}
+
+/** Counts and announces the start of an attempt. */
+export function reportStarted(task: ClaimedTask, internals: QueueInternals | undefined): void {
+  if (internals === undefined) return;
+  internals.counters.started++;
+  const { id, name, attempt, epoch } = task;
+  internals.hub.emit('task.started', id, { name, attempt, epoch });
+}
+
+/** Counts and announces that another worker took a task over. */
+export function reportLost(task: ClaimedTask, internals: QueueInternals | undefined): void {
+  if (internals === undefined) return;
+  internals.counters.lost++;
+  const { id, name, attempt, epoch } = task;
+  internals.hub.emit('task.lost', id, { name, attempt, epoch });
 }

@@ -1,9 +1,7 @@
-import type { ClockTimer } from '../clock.js';
 import type { Duration } from '../duration.js';
 import { QueueError } from '../errors.js';
 import type { HealthReport } from '../health.js';
 import { durationOption, invalidOption, knownOptions } from '../options.js';
-import type { Queue } from '../queue.js';
 import type {
   ClaimedTask,
   ExchangeReply,
@@ -14,40 +12,16 @@ import type {
 import type { TaskHandler } from '../task.js';
 import { uuidv7 } from '../uuid.js';
 import { Attempt } from './attempt.js';
+import { Idle } from './idle.js';
 import { type WorkerOptions, type WorkerSettings, workerSettings } from './options.js';
-import { type PendingSettlement, reportSettled } from './report.js';
+import { type PendingSettlement, reportLost, reportSettled, reportStarted } from './report.js';
 import { type Runner, runAttempt } from './run-attempt.js';
-
-/** Any queue, whatever its store's transactions are. */
-export type AnyQueue = Pick<Queue, 'name' | 'internals'> & {
-  readonly store: Omit<QueueStore, 'enqueue'>;
-};
-
-/** What closing a worker came to. */
-export interface WorkerCloseReport {
-  /** Whether every handler ended by itself before the deadline and everything was settled. */
-  readonly drained: boolean;
-  readonly durationMs: number;
-  /** Handlers that were still running when the worker gave up waiting; their leases will run out. */
-  readonly abandoned: number;
-  /** Outcomes that the store could not be told; their leases will run out. */
-  readonly unsettled: number;
-}
-
-/** Counters and gauges of a worker. */
-export interface WorkerStats {
-  readonly state: 'new' | 'running' | 'closing' | 'closed';
-  /** Handlers running now. */
-  readonly running: number;
-  /** Outcomes waiting for the next exchange. */
-  readonly unsettled: number;
-  readonly exchanges: number;
-  /** Exchanges that failed in a row; 0 while the store answers. */
-  readonly failing: number;
-}
+import { Runners } from './runners.js';
+import { sweepOnce } from './sweep.js';
+import { Timers } from './timers.js';
+import type { AnyQueue, WorkerCloseReport, WorkerStats } from './types.js';
 
 const MAX_SETTLEMENTS = 1_000;
-const SWEEP_LIMIT = 1_000;
 const UNKNOWN_TASK_DELAY_MS = 5_000;
 const FLUSH_MS = 2_000;
 const RETRY_FIRST_MS = 100;
@@ -61,10 +35,10 @@ export class Worker implements AsyncDisposable {
   readonly #settings: WorkerSettings;
   readonly #store: Omit<QueueStore, 'enqueue'>;
   readonly #queues: ReadonlyMap<string, AnyQueue>;
-  readonly #runners = new Map<string, Runner>();
+  readonly #runners: Runners;
   readonly #unknown = new Set<string>();
   readonly #running = new Map<string, Attempt>();
-  readonly #timers = new Map<'poll' | 'heartbeat' | 'sweep' | 'retry', ClockTimer>();
+  readonly #timers: Timers<'poll' | 'heartbeat' | 'sweep' | 'retry'>;
   #order: readonly string[];
   #pending: PendingSettlement[] = [];
   #state: WorkerStats['state'] = 'new';
@@ -76,7 +50,7 @@ export class Worker implements AsyncDisposable {
   #failing = 0;
   #failingSince = 0;
   #abandoned = 0;
-  readonly #idle: (() => void)[] = [];
+  readonly #idle: Idle;
   #wake: AsyncDisposable | undefined;
   #closing: Promise<WorkerCloseReport> | undefined;
 
@@ -86,6 +60,8 @@ export class Worker implements AsyncDisposable {
     options?: WorkerOptions,
   ) {
     this.#settings = workerSettings(options);
+    this.#timers = new Timers(this.#settings.clock);
+    this.#idle = new Idle(this.#settings.clock, () => this.#isIdle());
     const [first] = queues;
     if (first === undefined) throw invalidOption('queues', 'at least one queue', queues);
     for (const queue of queues) {
@@ -95,7 +71,7 @@ export class Worker implements AsyncDisposable {
     this.#store = first.store;
     this.#queues = new Map(queues.map((queue) => [queue.name, queue]));
     this.#order = [...this.#queues.keys()];
-    for (const queue of queues) this.#addRunners(queue, handlers);
+    this.#runners = new Runners(this.#queues.values(), handlers, this.id, this.#settings);
   }
 
   /**
@@ -118,7 +94,7 @@ export class Worker implements AsyncDisposable {
       throw new QueueError('QUEUE_CLOSED', 'The worker was closed while it started');
     }
     this.#beat();
-    this.#setTimer('sweep', 0, () => void this.#sweep());
+    this.#timers.set('sweep', 0, () => void this.#sweep());
     this.#look();
   }
 
@@ -165,25 +141,6 @@ export class Worker implements AsyncDisposable {
     return this.#state === 'closing' || this.#state === 'closed';
   }
 
-  #addRunners(queue: AnyQueue, handlers: readonly TaskHandler[]): void {
-    const { logger, clock, timeoutMs } = this.#settings;
-    for (const handler of handlers) {
-      const key = runnerKey(queue.name, handler.task.name);
-      if (this.#runners.has(key)) {
-        throw invalidOption('handlers', 'at most one handler for a task', handler.task.name);
-      }
-      this.#runners.set(key, {
-        handler,
-        policy: handler.task.retryOver(queue.internals.retry),
-        timeoutMs: handler.task.timeoutMs ?? timeoutMs,
-        maxResultBytes: queue.internals.maxPayloadBytes,
-        worker: this.id,
-        logger,
-        now: () => clock.now(),
-      });
-    }
-  }
-
   /** There may be something to claim. */
   #look(): void {
     this.#hungry = true;
@@ -210,16 +167,16 @@ export class Worker implements AsyncDisposable {
   async #exchangeAll(): Promise<void> {
     while (this.#needed()) {
       if (!(await this.#exchange())) {
-        this.#setTimer('retry', this.#retryDelay(), () => {
+        this.#timers.set('retry', this.#retryDelay(), () => {
           this.#busy = false;
           this.#kick();
-          this.#settleIdle();
+          this.#idle.check();
         });
         return;
       }
     }
     this.#busy = false;
-    this.#settleIdle();
+    this.#idle.check();
   }
 
   #retryDelay(): number {
@@ -293,7 +250,7 @@ export class Worker implements AsyncDisposable {
   /** Looks again when the next task is due, and after the poll interval in any case. */
   #sleep({ now, nextDueAt }: ExchangeReply): void {
     const dueMs = nextDueAt === null ? Number.POSITIVE_INFINITY : Math.max(1, nextDueAt - now);
-    this.#setTimer('poll', Math.min(dueMs, this.#settings.pollMs), () => this.#look());
+    this.#timers.set('poll', Math.min(dueMs, this.#settings.pollMs), () => this.#look());
   }
 
   #rotated(): readonly string[] {
@@ -315,7 +272,7 @@ export class Worker implements AsyncDisposable {
   }
 
   #begin(task: ClaimedTask, sentAt: number): void {
-    const runner = this.#runners.get(runnerKey(task.queue, task.name));
+    const runner = this.#runners.of(task);
     const delayMs = runner === undefined ? UNKNOWN_TASK_DELAY_MS : 0;
     if (runner === undefined && this.#state === 'running' && !this.#unknown.has(task.name)) {
       this.#unknown.add(task.name);
@@ -332,12 +289,7 @@ export class Worker implements AsyncDisposable {
     const attempt = new Attempt(task, this.#settings.clock, this.#settings.abortGraceMs);
     attempt.renewedAt = sentAt;
     this.#running.set(task.id, attempt);
-    const internals = this.#queues.get(task.queue)?.internals;
-    if (internals !== undefined) {
-      internals.counters.started++;
-      const { name, epoch } = task;
-      internals.hub.emit('task.started', task.id, { name, attempt: task.attempt, epoch });
-    }
+    reportStarted(task, this.#queues.get(task.queue)?.internals);
     void this.#run(attempt, runner);
   }
 
@@ -357,20 +309,12 @@ export class Worker implements AsyncDisposable {
     if (settlement !== undefined) {
       this.#settle(task, settlement, Math.max(0, this.#settings.clock.now() - attempt.startedAt));
     } else if (attempt.stopped === 'lost') {
-      this.#reportLost(attempt);
+      reportLost(task, this.#queues.get(task.queue)?.internals);
     } else {
       this.#abandoned++;
     }
     this.#kick();
-    this.#settleIdle();
-  }
-
-  #reportLost({ task }: Attempt): void {
-    const internals = this.#queues.get(task.queue)?.internals;
-    if (internals === undefined) return;
-    internals.counters.lost++;
-    const { name, attempt, epoch } = task;
-    internals.hub.emit('task.lost', task.id, { name, attempt, epoch });
+    this.#idle.check();
   }
 
   #settle(task: ClaimedTask, settlement: Settlement, durationMs: number): void {
@@ -379,7 +323,7 @@ export class Worker implements AsyncDisposable {
   }
 
   #beat(): void {
-    this.#setTimer('heartbeat', this.#settings.leaseMs / 6, () => {
+    this.#timers.set('heartbeat', this.#settings.leaseMs / 6, () => {
       this.#extendDue = this.#dueLeases().length > 0;
       this.#kick();
       this.#beat();
@@ -388,31 +332,9 @@ export class Worker implements AsyncDisposable {
 
   async #sweep(): Promise<void> {
     const { sweepMs, logger } = this.#settings;
-    try {
-      const report = await this.#store.sweep(SWEEP_LIMIT);
-      if (report.lapsed > 0)
-        logger.warn({ module: 'queue', lapsed: report.lapsed }, 'leases ran out');
-      for (const { id, queue, name } of report.died) {
-        logger.error(
-          { module: 'queue', queue, task_id: id, name },
-          'the last attempt of a task never ended',
-        );
-        const internals = this.#queues.get(queue)?.internals;
-        if (internals === undefined) continue;
-        internals.counters.dead++;
-        internals.hub.emit('task.dead', id, { name, attempt: 0, entry: null });
-      }
-    } catch (err) {
-      logger.warn({ module: 'queue', err }, 'sweep failed');
-    }
+    await sweepOnce(this.#store, this.#queues, logger);
     // Jitter keeps many workers from sweeping at once.
-    this.#setTimer('sweep', sweepMs * (0.75 + Math.random() / 2), () => void this.#sweep());
-  }
-
-  #setTimer(name: 'poll' | 'heartbeat' | 'sweep' | 'retry', ms: number, fn: () => void): void {
-    this.#timers.get(name)?.clear();
-    if (this.#state === 'closed') return;
-    this.#timers.set(name, this.#settings.clock.setTimeout(fn, ms));
+    this.#timers.set('sweep', sweepMs * (0.75 + Math.random() / 2), () => void this.#sweep());
   }
 
   async #shutdown(deadlineMs: number): Promise<WorkerCloseReport> {
@@ -420,15 +342,15 @@ export class Worker implements AsyncDisposable {
     const startedAt = clock.now();
     this.#state = 'closing';
     this.#kick();
-    const drained = await this.#untilIdle(deadlineMs);
+    const drained = await this.#idle.within(deadlineMs);
     if (!drained) {
       for (const attempt of this.#running.values()) attempt.stop('closed');
-      await this.#untilIdle(abortGraceMs + FLUSH_MS);
+      await this.#idle.within(abortGraceMs + FLUSH_MS);
     }
     const abandoned = this.#abandoned + this.#running.size;
     const unsettled = this.#pending.length;
     this.#state = 'closed';
-    for (const timer of this.#timers.values()) timer.clear();
+    this.#timers.close();
     await Promise.race([this.#stopListening(), this.#after(FLUSH_MS)]);
     return { drained, durationMs: clock.now() - startedAt, abandoned, unsettled };
   }
@@ -450,50 +372,4 @@ export class Worker implements AsyncDisposable {
   #isIdle(): boolean {
     return this.#running.size === 0 && this.#pending.length === 0 && !this.#busy;
   }
-
-  #settleIdle(): void {
-    if (!this.#isIdle()) return;
-    for (const resolve of this.#idle.splice(0)) resolve();
-  }
-
-  /** Whether everything ended and was settled within the time. */
-  async #untilIdle(ms: number): Promise<boolean> {
-    if (this.#isIdle()) return true;
-    const { clock } = this.#settings;
-    return new Promise((resolve) => {
-      const timer = clock.setTimeout(() => resolve(false), ms);
-      this.#idle.push(() => {
-        timer.clear();
-        resolve(true);
-      });
-    });
-  }
-}
-
-function runnerKey(queue: string, task: string): string {
-  return `${queue}\0${task}`;
-}
-
-/**
- * Makes a worker; `start()` sets it going.
- *
- * @example
- * ```ts
- * const worker = createWorker(queue, [handle(sendEmail, async ({ to }) => post(to))]);
- * await worker.start();
- * ```
- * @throws QueueError `QUEUE_OPTION_INVALID`
- */
-export function createWorker(
-  queues: AnyQueue | readonly AnyQueue[],
-  handlers: readonly TaskHandler[],
-  options?: WorkerOptions,
-): Worker {
-  if (!Array.isArray(handlers))
-    throw invalidOption('handlers', 'an array of handle(task, fn)', handlers);
-  return new Worker(isList(queues) ? queues : [queues], handlers, options);
-}
-
-function isList(value: AnyQueue | readonly AnyQueue[]): value is readonly AnyQueue[] {
-  return Array.isArray(value);
 }

@@ -1,0 +1,28 @@
+import type { Logger } from '../logger.js';
+import type { QueueStore } from '../store.js';
+import type { AnyQueue } from './types.js';
+
+const SWEEP_LIMIT = 1_000;
+
+/** One sweep, and word of the tasks that died in it. Never throws. */
+export async function sweepOnce(
+  store: Pick<QueueStore, 'sweep'>,
+  queues: ReadonlyMap<string, AnyQueue>,
+  logger: Logger,
+): Promise<void> {
+  try {
+    const report = await store.sweep(SWEEP_LIMIT);
+    if (report.lapsed > 0)
+      logger.warn({ module: 'queue', lapsed: report.lapsed }, 'leases ran out');
+    for (const { id, queue, name } of report.died) {
+      const fields = { module: 'queue', queue, task_id: id, name };
+      logger.error(fields, 'the last attempt of a task never ended');
+      const internals = queues.get(queue)?.internals;
+      if (internals === undefined) continue;
+      internals.counters.dead++;
+      internals.hub.emit('task.dead', id, { name, attempt: 0, entry: null });
+    }
+  } catch (err) {
+    logger.warn({ module: 'queue', err }, 'sweep failed');
+  }
+}
