@@ -52,6 +52,14 @@ export type {
   Sample,
   Threshold,
 } from './rule.js';
+export type {
+  AcknowledgementJson,
+  AlertJson,
+  AlertOutputs,
+  AlertPageJson,
+  RuleJson,
+  TransitionJson,
+} from './schemas.js';
 export type { AlertCounts, AlertQuery, AlertStore, Series, SeriesChange } from './store.js';
 export { type MemoryStoreOptions, memoryStore } from './stores/memory.js';
 export type { AlertStats } from './telemetry.js';

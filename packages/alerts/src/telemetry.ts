@@ -1,9 +1,9 @@
 import { metrics, SpanStatusCode, type Tracer, trace } from '@opentelemetry/api';
 import { type Alert, SEVERITIES, type Severity } from './alert.js';
 import type { NotifierStats } from './notifier.js';
+import { VERSION } from './version.js';
 
 const NAME = '@holdfast/alerts';
-const VERSION = '0.0.0';
 
 /** Counters, since the alerts were made. */
 export interface AlertStats {

@@ -202,7 +202,7 @@ export class Checkpoints<Tx = unknown> implements AsyncDisposable {
         return info;
       },
       (info) => ({
-        'holdfast.consequence': 'checkpoint.rolled_back',
+        'holdfast.consequence': 'rows.changed',
         'holdfast.checkpoint.version': info.version,
       }),
     );

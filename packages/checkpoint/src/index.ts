@@ -27,6 +27,14 @@ export type {
   VerifyOptions,
 } from './options.js';
 export type {
+  CheckpointInfoJson,
+  CheckpointJson,
+  CheckpointOutputs,
+  PageJson,
+  SubjectInfoJson,
+  VerifyReportJson,
+} from './schemas.js';
+export type {
   AppendOutcome,
   CheckpointStore,
   InTransaction,

@@ -1,7 +1,7 @@
 import { type Attributes, metrics, SpanStatusCode, trace } from '@opentelemetry/api';
+import { VERSION } from './version.js';
 
 const NAME = '@holdfast/checkpoint';
-const VERSION = '0.0.0';
 
 /** Counters of one {@link Checkpoints}, since it was made. */
 export interface CheckpointStats {
