@@ -8,6 +8,7 @@ import {
   type ShutdownReport,
 } from '@holdfast/observability';
 import type { SqlDatabase } from '@holdfast/sql';
+import { composeAlerts } from './compose/alerts.js';
 import { composeCache } from './compose/cache.js';
 import { composeDatabase } from './compose/database.js';
 import { composeMessaging } from './compose/messaging.js';
@@ -86,7 +87,7 @@ export async function startServer(
 async function composeParts(
   config: Config,
   options: StartOptions,
-  { logger }: Visibility,
+  { logger, telemetry }: Visibility,
   opened: Opened,
 ) {
   const webhooks = await composeWebhookSecrets(config);
@@ -112,7 +113,13 @@ async function composeParts(
   });
   const worker = composeWorker(queue, { notifyOperator, prune: () => admin.prune() }, logger);
   opened.add(() => worker.close());
-  return { webhooks, db, pool, cache, queue, queueStore, messaging, admin, templates, worker };
+  const subjects = { admin, queueStore, queueName: queue.name, telemetry, pool, db };
+  const alerts = composeAlerts(config.role, subjects, logger);
+  opened.add(() => alerts.close());
+  return {
+    ...{ webhooks, db, pool, cache, queue, queueStore },
+    ...{ messaging, admin, templates, worker, alerts },
+  };
 }
 
 type Parts = Awaited<ReturnType<typeof composeParts>>;
@@ -124,7 +131,7 @@ async function run(
   { logger, telemetry, health }: Visibility,
   parts: Parts,
 ): Promise<RunningServer> {
-  const { db, messaging, queue, worker, templates, admin } = parts;
+  const { db, messaging, queue, worker, templates, admin, alerts } = parts;
   const works = config.role !== 'api';
   health.register('database', db);
   health.register('messaging', messaging);
@@ -133,7 +140,7 @@ async function run(
   if (works) health.register('worker', worker);
   const app = createApp(config, {
     system: { health, prometheusText: () => telemetry.prometheusText() },
-    api: config.role === 'worker' ? undefined : { messaging, admin, templates },
+    api: config.role === 'worker' ? undefined : { messaging, admin, templates, alerts },
     http: httpContext({ logger: logger.child({ module: 'http' }) }),
   });
   let stopPruning = (): void => {};
@@ -142,6 +149,7 @@ async function run(
     await worker.start();
     stopPruning = startPruning(queue, logger);
   }
+  alerts.start();
   const { server, url } = await listen(app, config.host, config.port);
   health.started();
 
@@ -159,9 +167,12 @@ async function run(
   shutdown.add('worker', worker, { after: ['http', 'pruning'] });
   const workers = ['messaging', 'worker'];
   shutdown.add('templates', templates.checkpoints, { after: ['http'] });
+  shutdown.add('alerts', alerts, { after: ['http'] });
   shutdown.add('cache', parts.cache, { after: workers });
   shutdown.add('queue', closeInTurn(queue, parts.queueStore), { after: workers });
-  shutdown.add('database', closeInTurn(parts.pool, db), { after: ['templates', 'cache', 'queue'] });
+  shutdown.add('database', closeInTurn(parts.pool, db), {
+    after: ['templates', 'alerts', 'cache', 'queue'],
+  });
   shutdown.add('telemetry', telemetry, { after: ['database'] });
   return {
     url,

@@ -1,3 +1,4 @@
+import type { Alerts } from '@holdfast/alerts';
 import type { Messaging, MessagingAdmin } from '@holdfast/messaging';
 import type { HttpContext } from '@holdfast/observability';
 import { OpenAPIHono } from '@hono/zod-openapi';
@@ -5,6 +6,7 @@ import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { TemplateLibrary } from '../compose/templates.js';
 import type { Config } from '../config.js';
+import { alertRoutes } from './alert-routes.js';
 import { requireKey } from './auth.js';
 import { jsonBody } from './body.js';
 import { deliveryRoutes } from './delivery-routes.js';
@@ -22,6 +24,7 @@ export interface ApiServices {
   readonly messaging: Messaging;
   readonly admin: MessagingAdmin;
   readonly templates: TemplateLibrary;
+  readonly alerts: Alerts;
 }
 
 /** What the app serves. */
@@ -35,8 +38,6 @@ export interface AppServices {
 type ServerContext = Context<ServerEnv>;
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
-/** What validators call the parts of a request, as a path begins with it. */
-const PARTS: Readonly<Record<string, string>> = { header: 'header ', query: 'query ' };
 
 /** Makes the HTTP application: every answer of the server comes from here. */
 export function createApp(
@@ -46,9 +47,8 @@ export function createApp(
   const app = new OpenAPIHono<ServerEnv>({
     defaultHook: (result, c) => {
       if (result.success) return;
-      const prefix = PARTS[result.target] ?? '';
-      const input = inputOf(result.target, c);
-      throw invalidFields(fieldProblems(result.error, input, (path) => prefix + path));
+      const named = result.target === 'header' ? headerName : undefined;
+      throw invalidFields(fieldProblems(result.error, inputOf(result.target, c), named));
     },
   });
   app.use(services.http.hono);
@@ -60,11 +60,12 @@ export function createApp(
   app.notFound((c) => problemResponse(notFound(app, c), c.req.path));
   systemRoutes(app, services.system);
   if (services.api === undefined) return app;
-  const { messaging, admin, templates } = services.api;
+  const { messaging, admin, templates, alerts } = services.api;
   app.use('/v1/*', requireKey(config.apiKeys), jsonBody(config.bodyLimit));
   messageRoutes(app, messaging, admin);
   deliveryRoutes(app, admin);
   templateRoutes(app, templates);
+  alertRoutes(app, alerts);
   const document = openApiDocument(app, config.apiKeys.length > 0);
   app.get('/openapi.json', (c) => c.json(document));
   docsPages(app);
@@ -76,6 +77,10 @@ function inputOf(target: string, c: ServerContext): unknown {
   if (target === 'header') return c.req.header();
   return target === 'json' ? (c.get('body') ?? {}) : c.req.param();
 }
+
+/** `Idempotency-Key` for `idempotency-key`. */
+const headerName = (name: string): string =>
+  name.replace(/(?:^|-)[a-z]/g, (start) => start.toUpperCase());
 
 function problemOf(error: unknown): HttpProblem {
   if (!(error instanceof HTTPException)) return toProblem(error);

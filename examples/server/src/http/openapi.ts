@@ -46,6 +46,7 @@ export function openApiDocument(app: OpenAPIHono<ServerEnv>, keys: boolean): obj
       { name: 'Messages' },
       { name: 'Deliveries' },
       { name: 'Templates' },
+      { name: 'Alerts' },
       { name: 'System', description: 'Open without a key' },
     ],
     ...(keys ? { security: [{ key: [] }] } : {}),

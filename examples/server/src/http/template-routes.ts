@@ -14,6 +14,7 @@ import {
   problems,
   type ServerEnv,
 } from './routes.js';
+import { requestProblem } from './to-problem.js';
 
 const template = named('Template', templateSchema);
 const version = z
@@ -129,12 +130,12 @@ export function templateRoutes(app: OpenAPIHono<ServerEnv>, library: TemplateLib
   app.openapi(checkpointsRoute, async (c) => {
     const { limit, cursor } = c.req.valid('query');
     const input = { subject: library.subject, limit, ...(cursor === undefined ? {} : { cursor }) };
-    return c.json(await history.list(input), 200);
+    return c.json(await requestProblem(history.list(input)), 200);
   });
 
   app.openapi(rollbackRoute, async (c) => {
     const { version: to, reason } = c.req.valid('json');
-    const info = await library.rollback(to, c.get('caller'), reason);
+    const info = await requestProblem(library.rollback(to, c.get("caller"), reason));
     return c.json(checkpointInfoJson(info), 200);
   });
 }

@@ -94,3 +94,22 @@ function internal(cause: unknown): HttpProblem {
     cause,
   });
 }
+
+/**
+ * A call of a management surface with what the request said: an option that it refuses is a field of the request that
+ * breaks a rule, not a fault of the server.
+ */
+export async function requestProblem<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (!isCoded(error) || !error.code.endsWith('_OPTION_INVALID')) throw error;
+    const errors = error.details?.errors;
+    if (!isFieldErrors(errors)) {
+      throw new HttpProblem('REQUEST_INVALID', error.message, { cause: error });
+    }
+    throw invalidFields(
+      errors.map((field) => ({ ...field, path: field.path.replace(/^(?:options|input)\./, '') })),
+    );
+  }
+}
