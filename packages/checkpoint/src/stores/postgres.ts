@@ -1,5 +1,6 @@
 import { migrate, type SqlDatabase, type SqlExecutor, type SqlTransaction } from '@holdfast/sql';
 import type { CheckpointSelector, Json, SubjectInfo } from '../checkpoint.js';
+import { sha256 } from '../segments.js';
 import type {
   AppendOutcome,
   CheckpointStore,
@@ -72,6 +73,8 @@ class PostgresStore implements PostgresCheckpointStore {
   readonly name = 'postgres';
   readonly #db: SqlDatabase;
   readonly #schema: string;
+  /** Tells the prepared statements of one schema from another's; Postgres cuts names after 63 bytes. */
+  readonly #key: string;
   /** Quoted names of the tables. */
   readonly #subject: string;
   readonly #version: string;
@@ -80,6 +83,7 @@ class PostgresStore implements PostgresCheckpointStore {
   constructor(db: SqlDatabase, schema: string) {
     this.#db = db;
     this.#schema = schema;
+    this.#key = sha256(schema).slice(0, 16);
     const quoted = `"${schema.replaceAll('"', '""')}"`;
     this.#subject = `${quoted}.checkpoint_subject`;
     this.#version = `${quoted}.checkpoint_version`;
@@ -208,7 +212,7 @@ class PostgresStore implements PostgresCheckpointStore {
        on conflict (subject) do update set subject = excluded.subject
        returning s.id, s.head, s.head_id`,
       [version.subject],
-      { name: `checkpoint_lock ${this.#subject}` },
+      { name: `checkpoint_lock_${this.#key}` },
     );
     const [locked] = rows as [Head];
     const { expectedVersion } = version;
@@ -268,7 +272,7 @@ class PostgresStore implements PostgresCheckpointStore {
         version.manifest,
         Buffer.from(version.refs.join(''), 'hex'),
       ],
-      { name: `checkpoint_write ${this.#subject}` },
+      { name: `checkpoint_write_${this.#key}` },
     );
     const [{ created_at: createdAt, lacking }] = rows as [(typeof rows)[number]];
     if (createdAt === null) return { kind: 'missing', hashes: lacking };
