@@ -135,7 +135,7 @@ export function templateRoutes(app: OpenAPIHono<ServerEnv>, library: TemplateLib
 
   app.openapi(rollbackRoute, async (c) => {
     const { version: to, reason } = c.req.valid('json');
-    const info = await requestProblem(library.rollback(to, c.get("caller"), reason));
+    const info = await requestProblem(library.rollback(to, c.get('caller'), reason));
     return c.json(checkpointInfoJson(info), 200);
   });
 }
