@@ -13,11 +13,13 @@ export interface Clock {
   setTimeout(fn: () => void, ms: number): Timer;
 }
 
+const { timeOrigin } = performance;
+
 /**
  * The default clock. Monotonic, so that setting the machine's clock neither ends nor prolongs the life of an entry.
  */
 export const systemClock: Clock = {
-  now: () => performance.timeOrigin + performance.now(),
+  now: () => timeOrigin + performance.now(),
   setTimeout: (fn, ms) => {
     const handle = setTimeout(fn, ms);
     return { unref: () => handle.unref(), clear: () => clearTimeout(handle) };

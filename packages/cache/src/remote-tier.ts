@@ -83,13 +83,14 @@ export class RemoteTier {
       this.#skipped += 1;
       return undefined;
     }
-    let batch = this.#batch;
-    if (batch === undefined) {
-      const created = new ReadBatch(() => this.#flush(created));
-      batch = created;
-      this.#batch = batch;
-    }
+    const batch = this.#batch ?? this.#newBatch();
     return batch.read(key);
+  }
+
+  #newBatch(): ReadBatch {
+    const batch: ReadBatch = new ReadBatch(() => this.#flush(batch));
+    this.#batch = batch;
+    return batch;
   }
 
   async #flush(batch: ReadBatch): Promise<ReadonlyMap<string, RemoteRead> | undefined> {

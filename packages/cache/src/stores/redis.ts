@@ -128,7 +128,8 @@ class RedisStore implements CacheStore {
       [this.#epochKey(namespace), ...keys],
       args,
     );
-    return (written as number[]).map((one) => one === 1);
+    // A client with `stringNumbers` gives them as strings.
+    return (written as (number | string)[]).map((one) => Number(one) === 1);
   }
 
   async deleteMany(
