@@ -1,10 +1,10 @@
 import { freePort } from './ports.js';
-import { findProgram } from './programs.js';
+import { findServer } from './programs.js';
 import { launch, temporaryFolder } from './server.js';
 import { onFreePort, type TestServer, testServer } from './test-server.js';
 
 /** The program that {@link startNats} runs. */
-export const findNats = (): string | undefined => findProgram('nats-server');
+export const findNats = (): string | undefined => findServer('nats-server');
 
 /** Starts a NATS server with JetStream of the caller's own; what it stores survives `restart()`. */
 export function startNats(options: { args?: readonly string[] } = {}): Promise<TestServer> {

@@ -19,6 +19,17 @@ export function findProgram(name: string): string | undefined {
     .find(isFile);
 }
 
+/** Whether the services are hidden, to see what a machine without them sees. */
+function areHidden(): boolean {
+  return process.env.HOLDFAST_TEST_SERVICES === 'none';
+}
+
+/** The first of the named servers that is installed. */
+export function findServer(...names: readonly string[]): string | undefined {
+  if (areHidden()) return undefined;
+  return names.map(findProgram).find((path) => path !== undefined);
+}
+
 /** Folders of installed PostgreSQL versions that are not on the PATH, newest first. */
 function versionedFolders(): string[] {
   const found = ['/usr/lib/postgresql', '/opt/homebrew/opt', '/usr/local/opt'].flatMap((parent) =>
@@ -33,6 +44,7 @@ function versionedFolders(): string[] {
 
 /** The folder that holds both `initdb` and `postgres`. */
 export function findPostgresFolder(): string | undefined {
+  if (areHidden()) return undefined;
   const onPath = findProgram('postgres');
   const folders = onPath ? [dirname(realpathSync(onPath)), dirname(onPath)] : [];
   return [...folders, ...versionedFolders()].find(

@@ -1,5 +1,5 @@
 import { freePort } from './ports.js';
-import { findProgram } from './programs.js';
+import { findServer } from './programs.js';
 import { launch, temporaryFolder } from './server.js';
 import { onFreePort, type TestServer, testServer } from './test-server.js';
 
@@ -12,8 +12,7 @@ export interface RedisOptions {
 }
 
 /** The program that {@link startRedis} runs. */
-export const findRedis = (): string | undefined =>
-  findProgram('redis-server') ?? findProgram('valkey-server');
+export const findRedis = (): string | undefined => findServer('redis-server', 'valkey-server');
 
 /** Starts a Redis server of the caller's own. */
 export function startRedis(options: RedisOptions = {}): Promise<TestServer> {
