@@ -47,7 +47,7 @@ function waysToRun(): Unprivileged[] {
 }
 
 const LOCALE = process.platform === 'linux' ? 'C.UTF-8' : 'en_US.UTF-8';
-// No waiting for the disk, by settings that no session can see.
+// No waiting for the disk, by settings of the server alone: sessions behave as usual.
 const SPEED = { fsync: 'off', full_page_writes: 'off' };
 const SETTINGS = {
   listen_addresses: '127.0.0.1',
