@@ -58,9 +58,13 @@ export function isRepeatable(error: unknown): boolean {
   return state === '40001' || state === '40P01' || isStalePlan(error);
 }
 
-/** A named statement whose result has other columns than when it was prepared, because a migration changed a table. */
+/**
+ * A named statement that has to be prepared again: its result has other columns since a migration changed a table, or
+ * somebody deallocated it (26000).
+ */
 export function isStalePlan(error: unknown): boolean {
   const cause = isSqlError(error) ? error.cause : error;
+  if (sqlState(cause) === '26000') return true;
   return sqlState(cause) === '0A000' && (cause as ServerError).routine === 'RevalidateCachedQuery';
 }
 

@@ -7,7 +7,6 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  rmdirSync,
   rmSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -26,7 +25,7 @@ const IGNORED = new Set(['holdfast.lock', 'lost+found', '.DS_Store']);
  */
 export async function initialise(
   directory: string,
-  template: string | undefined = findTemplate(),
+  template: string | null = findTemplate() ?? null,
 ): Promise<void> {
   if (existsSync(join(directory, 'PG_VERSION'))) return;
   if (readdirSync(directory).some((name) => !IGNORED.has(name))) {
@@ -41,8 +40,8 @@ export async function initialise(
   syncDirectory(dirname(directory));
 }
 
-async function writeCluster(partial: string, template: string | undefined): Promise<void> {
-  if (template !== undefined) {
+async function writeCluster(partial: string, template: string | null): Promise<void> {
+  if (template !== null) {
     mkdirSync(partial, { recursive: true, mode: 0o700 });
     untar(gunzipSync(readFileSync(template)), partial);
   } else {
@@ -53,10 +52,9 @@ async function writeCluster(partial: string, template: string | undefined): Prom
   rmSync(join(partial, 'postmaster.pid'), { force: true });
 }
 
-/** A rename replaces an empty directory at once; one that cannot go (a mount point) is filled, PG_VERSION last. */
+/** A rename replaces an empty directory at once; one that cannot be (a mount point) is filled, PG_VERSION last. */
 function moveInto(partial: string, directory: string): void {
   try {
-    rmdirSync(directory);
     renameSync(partial, directory);
   } catch {
     mkdirSync(directory, { recursive: true, mode: 0o700 });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,7 +34,7 @@ export async function buildTemplate(path: string): Promise<void> {
   try {
     const archive = await db.dumpDataDir('gzip');
     mkdirSync(dirname(path), { recursive: true });
-    const partial = `${path}.${process.pid}`;
+    const partial = `${path}.${randomUUID()}`;
     writeFileSync(partial, Buffer.from(await archive.arrayBuffer()));
     renameSync(partial, path);
   } finally {

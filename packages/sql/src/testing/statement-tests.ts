@@ -33,6 +33,18 @@ export function statementTests({ describe, it, expect, db, capabilities }: Suite
       }
     });
 
+    it('prepares a named statement again that was deallocated', async () => {
+      const run = () => db().query('SELECT 5 AS five', [], { name: 'deallocated' });
+      await run();
+      await db().exec('DEALLOCATE ALL');
+      expect((await run()).rows).toEqual([{ five: 5 }]);
+      await db().exec('DEALLOCATE ALL');
+      expect(
+        (await db().transaction((tx) => tx.query('SELECT 5 AS five', [], { name: 'deallocated' })))
+          .rows,
+      ).toEqual([{ five: 5 }]);
+    });
+
     it('refuses another text under the same statement name', async () => {
       await db().query('SELECT 1', [], { name: 'taken' });
       const other = db().query('SELECT 2', [], { name: 'taken' });

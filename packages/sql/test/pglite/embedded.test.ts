@@ -115,7 +115,7 @@ describe('the directory of an embedded database', () => {
   it('is made by initdb where there is no template', async () => {
     const dataDir = join(root, 'initdb');
     mkdirSync(dataDir);
-    await initialise(dataDir, undefined);
+    await initialise(dataDir, null);
     const db = await openDatabase({ dataDir });
     expect((await db.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
     await db.close();

@@ -8,6 +8,8 @@ import { openDatabase } from '../../src/index.js';
 import { type BuiltPackage, buildPackage } from '../support/built-package.js';
 
 const KILLS = 20;
+const WRITER = new URL('../support/writer.mjs', import.meta.url);
+const HOLDER = new URL('../support/holder.mjs', import.meta.url);
 
 interface Child {
   readonly process: ChildProcess;
@@ -35,9 +37,8 @@ describe('an embedded database and other processes', () => {
     rmSync(root, { recursive: true, force: true });
   });
 
-  const start = (script: string, dataDir: string): Child => {
-    const path = fileURLToPath(new URL(`../support/${script}`, import.meta.url));
-    const child = spawn(process.execPath, [path, built.url, dataDir], {
+  const start = (script: URL, dataDir: string): Child => {
+    const child = spawn(process.execPath, [fileURLToPath(script), built.url, dataDir], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let output = '';
@@ -58,7 +59,7 @@ describe('an embedded database and other processes', () => {
     const dataDir = join(root, 'killed');
     let acknowledged = 0;
     for (let kill = 0; kill < KILLS; kill += 1) {
-      const writer = start('writer.mjs', dataDir);
+      const writer = start(WRITER, dataDir);
       await until(writer, /\n\d+\n/);
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 150));
       writer.process.kill('SIGKILL');
@@ -85,9 +86,9 @@ describe('an embedded database and other processes', () => {
 
   it('refuses a second process at once, names the first, and harms nothing', async () => {
     const dataDir = join(root, 'shared');
-    const first = start('holder.mjs', dataDir);
+    const first = start(HOLDER, dataDir);
     await until(first, /open\n/);
-    const second = start('holder.mjs', dataDir);
+    const second = start(HOLDER, dataDir);
     expect(await second.ended).toMatch(/^SQL_DIRECTORY_LOCKED/);
     const here = openDatabase({ dataDir });
     await expect(here).rejects.toMatchObject({
@@ -100,7 +101,7 @@ describe('an embedded database and other processes', () => {
 
   it('names the process also when that one is stopped or busy', async () => {
     const dataDir = join(root, 'stopped');
-    const first = start('holder.mjs', dataDir);
+    const first = start(HOLDER, dataDir);
     await until(first, /open\n/);
     first.process.kill('SIGSTOP');
     await expect(openDatabase({ dataDir })).rejects.toMatchObject({ code: 'SQL_DIRECTORY_LOCKED' });
@@ -109,7 +110,7 @@ describe('an embedded database and other processes', () => {
 
   it('frees the directory at once when its process is killed', async () => {
     const dataDir = join(root, 'freed');
-    const first = start('holder.mjs', dataDir);
+    const first = start(HOLDER, dataDir);
     await until(first, /open\n/);
     first.process.kill('SIGKILL');
     await first.ended;
@@ -122,7 +123,7 @@ describe('an embedded database and other processes', () => {
   it('opens a directory whose first process was killed while it made it', async () => {
     for (const delay of [0, 80, 160, 240]) {
       const dataDir = join(root, `young-${delay}`);
-      const first = start('holder.mjs', dataDir);
+      const first = start(HOLDER, dataDir);
       await expect.poll(() => existsSync(dataDir), { timeout: 20_000, interval: 1 }).toBe(true);
       await new Promise((resolve) => setTimeout(resolve, delay));
       first.process.kill('SIGKILL');
