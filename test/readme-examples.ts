@@ -6,11 +6,12 @@ export interface ReadmeExample {
   /** Such as `packages/queue/README.md:12`. */
   readonly place: string;
   readonly code: string;
-  /** Whether it ends by itself; one that listens on a port is only type-checked. */
-  readonly ends: boolean;
+  /** Whether it can be run here; what listens on a port, defines tests or needs a setting is only type-checked. */
+  readonly runs: boolean;
 }
 
 const BLOCK = /^```ts\n([\s\S]*?)^```$/gm;
+const NOT_RUN = /\.listen\(|from 'vitest'|process\.env/;
 const OWN_IMPORT = /^import [\s\S]*? from '@holdfast\//m;
 
 function examplesOf(root: string, file: string): ReadmeExample[] {
@@ -19,7 +20,7 @@ function examplesOf(root: string, file: string): ReadmeExample[] {
     const code = match[1] ?? '';
     if (!OWN_IMPORT.test(code)) return [];
     const line = text.slice(0, match.index).split('\n').length;
-    return [{ place: `${file}:${line}`, code, ends: !code.includes('.listen(') }];
+    return [{ place: `${file}:${line}`, code, runs: !NOT_RUN.test(code) }];
   });
 }
 
