@@ -201,7 +201,10 @@ export interface MessagingStore {
   accept(messages: readonly NewMessage[], rules: AcceptRules): Promise<AcceptOutcome[]>;
   /** Unfinished messages, counted up to `atMost`. */
   backlog(atMost: number): Promise<number>;
-  /** Takes messages, oldest first: of each session only its earliest unfinished one. Leases that ended are taken again. */
+  /**
+   * Takes messages, oldest first: of each session only its earliest unfinished one. Raises `epoch`, and `attempts` too
+   * unless a lease that ended is taken over: that a process died says nothing about the message.
+   */
   claimMessages(options: ClaimOptions): Promise<ClaimedMessage[]>;
   /** Writes what processed messages change, with their tasks, in one transaction. Results in the same order. */
   commit(

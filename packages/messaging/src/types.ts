@@ -128,7 +128,7 @@ export interface Message {
   readonly escalationReason: string | null;
   readonly replies: readonly Reply[];
   readonly delivery: { readonly id: string; readonly status: DeliveryStatus } | null;
-  /** How often processing was begun. */
+  /** Tries to process it; one that a dying process left is the same try for whoever takes it over. */
   readonly attempts: number;
   /** Why processing failed last. */
   readonly error: string | null;

@@ -161,7 +161,7 @@ export class MemoryMessages {
       if (row.availableAt > now || row.session.waiting[0] !== row) continue;
       row.epoch += 1;
       row.availableAt = now + leaseMs;
-      row.message.attempts += 1;
+      if (row.message.status !== 'processing') row.message.attempts += 1;
       row.message.status = 'processing';
       const { epoch, source } = row;
       claimed.push({

@@ -61,7 +61,8 @@ export class PostgresMessages {
          order by m.id limit $1 for update of m skip locked
        )
        update ${this.#schema}.messaging_messages m
-       set status = 'processing', attempts = m.attempts + 1, epoch = m.epoch + 1,
+       set status = 'processing', epoch = m.epoch + 1,
+         attempts = m.attempts + case when m.status = 'processing' then 0 else 1 end,
          available_at = now() + $2 * interval '1 millisecond'
        from ready, ${this.#schema}.messaging_sessions s
        where m.id = ready.id and s.id = m.session_id

@@ -39,6 +39,7 @@ export function postgresStore(db: SqlDatabase, options: PostgresStoreOptions = {
     name: db.engine,
     async init() {
       await migrate(db, { namespace: 'messaging', schema, migrations });
+      if (db.engine === 'pglite') await endOldLeases(db, schema);
     },
     accept: (batch, rules) => accept.accept(batch, rules),
     backlog: (atMost) => messages.backlog(atMost),
@@ -63,6 +64,21 @@ export function postgresStore(db: SqlDatabase, options: PostgresStoreOptions = {
     wake: (topic) => db.notify(channel, topic),
     onWake: (handler) => hear(db, channel, handler),
   };
+}
+
+const opened = new WeakMap<SqlDatabase, Set<string>>();
+
+/**
+ * An embedded database belongs to one process: what was leased before this one opened it was leased by a process that
+ * is gone, so nobody has to wait for those leases to end.
+ */
+async function endOldLeases(db: SqlDatabase, schema: string): Promise<void> {
+  const schemas = opened.get(db) ?? new Set();
+  if (schemas.has(schema)) return;
+  opened.set(db, schemas.add(schema));
+  const tables = `"${schema}".messaging_`;
+  await db.query(`update ${tables}messages set available_at = now() where status = 'processing'`);
+  await db.query(`update ${tables}deliveries set due_at = now() where status = 'sending'`);
 }
 
 /** In parts, so that no transaction holds many rows for long. */

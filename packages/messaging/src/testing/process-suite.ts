@@ -70,7 +70,7 @@ export function processSuite(
       expect([second.message.id, second.epoch, second.message.attempts]).toEqual([
         late.message.id,
         2,
-        2,
+        1,
       ]);
       expect(await store.commit([processed(late)])).toEqual(['stale']);
       expect((await store.getMessage(late.message.id))?.replies).toEqual([]);

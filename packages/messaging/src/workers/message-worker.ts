@@ -12,6 +12,19 @@ const RETRY_MAX_MS = 60_000;
 const MAX_ERROR = 500;
 const CONSEQUENCES = { responded: 'message.answered', escalated: 'message.escalated' } as const;
 
+/** Takings beyond `maxAttempts`: so often a process may have died with the message in hand. */
+const MAX_LOST = 20;
+const SUSPECT_LOST = 3;
+
+const isSuspect = ({ epoch, message }: ClaimedMessage): boolean =>
+  epoch - message.attempts >= SUSPECT_LOST;
+
+/** Whether what was asked for is away for now, by the end of the error's code (`SQL_UNAVAILABLE`, `QUEUE_TIMEOUT`, …). */
+function isOutage(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return /_(?:UNAVAILABLE|TIMEOUT|CLOSED)$/.test(code);
+}
+
 /** What the worker needs. */
 export interface MessageWorkerDeps {
   readonly options: ResolvedOptions;
@@ -72,22 +85,41 @@ export class MessageWorker {
   }
 
   async #step(): Promise<boolean> {
-    const { options, stats } = this.#deps;
+    const { options } = this.#deps;
     const free = options.concurrency - this.#inHand.size;
     if (free <= 0) return false; // whoever ends wakes the loop
     const limit = Math.min(free, MAX_BATCH);
     const claimed = await options.store.claimMessages({ limit, leaseMs: options.messageLeaseMs });
     this.#lastError = null;
     for (const item of claimed) {
-      const work = this.#handle(item).finally(() => {
-        this.#inHand.delete(work);
-        stats.inFlightMessages = this.#inHand.size;
-        this.#loop.wake();
-      });
-      this.#inHand.add(work);
+      if (!isSuspect(item)) void this.#take(item);
     }
-    stats.inFlightMessages = this.#inHand.size;
+    await this.#takeAlone(claimed.filter(isSuspect));
     return claimed.length === limit;
+  }
+
+  #take(item: ClaimedMessage): Promise<void> {
+    const work = this.#handle(item).finally(() => {
+      this.#inHand.delete(work);
+      this.#deps.stats.inFlightMessages = this.#inHand.size;
+      this.#loop.wake();
+    });
+    this.#inHand.add(work);
+    this.#deps.stats.inFlightMessages = this.#inHand.size;
+    return work;
+  }
+
+  /**
+   * Messages whose processes kept dying: one of them may be why. Each is processed with nothing else in hand, in random
+   * order, so that the others come through and only the cause runs out of tries.
+   */
+  async #takeAlone(suspects: ClaimedMessage[]): Promise<void> {
+    const { random } = this.#deps.options;
+    const order = suspects.map((item) => ({ item, at: random() })).sort((a, b) => a.at - b.at);
+    for (const { item } of order) {
+      await Promise.all(this.#inHand);
+      await this.#take(item);
+    }
   }
 
   async #handle(claimed: ClaimedMessage): Promise<void> {
@@ -111,21 +143,22 @@ export class MessageWorker {
         },
       );
     } catch (error) {
-      // Nothing of the message is written. It is tried again when its lease ends, or sooner when it can be given back.
+      // Nothing of the message is written. That the store is away says nothing about the message: the try is not counted.
       this.#deps.options.logger.error(
         { err: error, message_id: message.id },
         'committing a message failed',
       );
-      await this.#giveBack(claimed, error, true);
+      await this.#giveBack(claimed, error, !isOutage(error));
     }
   }
 
   async #process(claimed: ClaimedMessage): Promise<ProcessedMessage | null> {
     const { options, pipeline } = this.#deps;
     const { message, session } = claimed;
-    // More tries than allowed: the process died each time before it could say so.
-    if (message.attempts > options.maxAttempts)
-      return this.#failed(claimed, message.error ?? 'No try came to an end');
+    const { maxAttempts } = options;
+    if (message.attempts > maxAttempts || claimed.epoch > maxAttempts + MAX_LOST) {
+      return this.#failed(claimed, message.error ?? 'Each process that tried it died');
+    }
     try {
       const now = new Date(options.clock.now());
       return await pipeline(claimed, { now, message, session, logger: options.logger });

@@ -3,7 +3,7 @@ import type { Clock } from '../../src/index.js';
 /** Time that passes only when told to. */
 export class VirtualClock implements Clock {
   #now = Date.UTC(2026, 10, 21, 12);
-  #timers = new Set<{ at: number; fn: () => void }>();
+  readonly #timers = new Set<{ at: number; fn: () => void }>();
 
   now(): number {
     return this.#now;
