@@ -54,6 +54,8 @@ export interface ClaimedMessage {
   readonly session: Session;
   readonly carrier: TraceCarrier;
   readonly epoch: number;
+  /** Leases in a row that ended without a word: so often a process may have died with the message in hand. */
+  readonly lost: number;
 }
 
 /** A delivery to write with the replies. */

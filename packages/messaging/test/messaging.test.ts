@@ -1,5 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createMessaging, type MessagingEvent, memoryStore } from '../src/index.js';
+import {
+  createMessaging,
+  type MessagingEvent,
+  type MessagingStore,
+  memoryStore,
+} from '../src/index.js';
 import { allMessages, pipeline, settled } from './support/pipeline.js';
 import { type Receiver, SECRET, startReceiver, verify } from './support/receiver.js';
 import { VirtualClock } from './support/virtual-clock.js';
@@ -334,5 +339,43 @@ describe('options', () => {
     const make = () =>
       createMessaging({ store: memoryStore(), webhooks: { secrets: ['whsec_my-secret!'] } });
     expect(make).toThrow(/^(?!.*my-secret)/);
+  });
+});
+
+describe('a message whose processes keep dying', () => {
+  const claimAndDie = async (store: MessagingStore, times: number) => {
+    for (let i = 0; i < times; i += 1) {
+      await store.claimMessages({ limit: 100, leaseMs: 0 });
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  };
+
+  it('is answered all the same, together with its neighbours', async () => {
+    const store = memoryStore();
+    const { messaging, admin } = pipeline({ store });
+    await messaging.init();
+    for (let i = 0; i < 10; i += 1) await messaging.accept({ clientId: `c${i}`, text: 'hello' });
+    await claimAndDie(store, 15);
+    messaging.start();
+    await settled(admin);
+    expect((await allMessages(admin)).map(({ status }) => status)).toEqual(
+      Array.from({ length: 10 }, () => 'responded'),
+    );
+    await messaging.close();
+  });
+
+  it('is given up after many of them', async () => {
+    const store = memoryStore();
+    const { messaging, admin } = pipeline({ store });
+    await messaging.init();
+    await messaging.accept({ clientId: 'ann', text: 'hello' });
+    await claimAndDie(store, 21);
+    messaging.start();
+    await settled(admin);
+    expect((await allMessages(admin))[0]).toMatchObject({
+      status: 'failed',
+      error: 'Each process that tried it died',
+    });
+    await messaging.close();
   });
 });

@@ -30,6 +30,7 @@ interface Row {
   readonly source: NewMessage;
   readonly session: SessionRow;
   epoch: number;
+  lost: number;
   /** Not to be taken before: set by a lease and by a wait. */
   availableAt: number;
 }
@@ -141,7 +142,7 @@ export class MemoryMessages {
       createdAt: new Date(now),
       processedAt: null,
     };
-    const row: Row = { message, source, session, epoch: 0, availableAt: now };
+    const row: Row = { message, source, session, epoch: 0, lost: 0, availableAt: now };
     session.nextSeq += 1;
     session.waiting.push(row);
     this.#rows.set(id, row);
@@ -161,14 +162,16 @@ export class MemoryMessages {
       if (row.availableAt > now || row.session.waiting[0] !== row) continue;
       row.epoch += 1;
       row.availableAt = now + leaseMs;
-      if (row.message.status !== 'processing') row.message.attempts += 1;
+      if (row.message.status === 'processing') row.lost += 1;
+      else row.message.attempts += 1;
       row.message.status = 'processing';
-      const { epoch, source } = row;
+      const { epoch, lost, source } = row;
       claimed.push({
         message: { ...row.message },
         session: { ...row.session.session },
         carrier: source.carrier,
         epoch,
+        lost,
       });
     }
     return claimed;
@@ -234,6 +237,7 @@ export class MemoryMessages {
       const row = this.#held(messageId, epoch);
       if (row === null) continue;
       row.availableAt = this.#now() + delayMs;
+      row.lost = 0;
       row.message.status = 'accepted';
       row.message.error = error;
       if (!counts) row.message.attempts -= 1;

@@ -63,6 +63,7 @@ export class PostgresMessages {
        update ${this.#schema}.messaging_messages m
        set status = 'processing', epoch = m.epoch + 1,
          attempts = m.attempts + case when m.status = 'processing' then 0 else 1 end,
+         lost = m.lost + case when m.status = 'processing' then 1 else 0 end,
          available_at = now() + $2 * interval '1 millisecond'
        from ready, ${this.#schema}.messaging_sessions s
        where m.id = ready.id and s.id = m.session_id
@@ -92,7 +93,7 @@ export class PostgresMessages {
     await this.#db.query(
       `update ${this.#schema}.messaging_messages m
        set status = 'accepted', available_at = now() + r.delay_ms * interval '1 millisecond', error = r.error,
-         attempts = m.attempts - case when r.counts then 0 else 1 end
+         attempts = m.attempts - case when r.counts then 0 else 1 end, lost = 0
        from json_to_recordset($1::json) as r(id uuid, epoch integer, delay_ms float8, counts boolean, error text)
        where m.id = r.id and m.epoch = r.epoch and m.status = 'processing'`,
       [JSON.stringify(rows)],
@@ -234,5 +235,6 @@ function claimedOf(row: ClaimedMessageRow): ClaimedMessage {
     },
     carrier: row.carrier,
     epoch: row.epoch,
+    lost: row.lost,
   };
 }

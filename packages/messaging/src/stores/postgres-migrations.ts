@@ -138,4 +138,9 @@ const dropFirst = (s: string): string =>
 /** The tables of the Postgres store. Applied ones are never changed: what is new is added after them. */
 export const migrations: readonly Migration[] = [
   { id: '0001-pipeline', up: first, down: dropFirst },
+  {
+    id: '0002-lost-tries',
+    up: (s) => `alter table ${s}.messaging_messages add column lost integer not null default 0;`,
+    down: (s) => `alter table ${s}.messaging_messages drop column lost;`,
+  },
 ];

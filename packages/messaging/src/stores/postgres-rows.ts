@@ -34,6 +34,7 @@ export interface MessageRow extends SqlRow {
   error: string | null;
   attempts: number;
   epoch: number;
+  lost: number;
   request_id: string | null;
   carrier: TraceCarrier;
   created_at: Date;

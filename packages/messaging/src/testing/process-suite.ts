@@ -67,6 +67,7 @@ export function processSuite(
       const late = await claimOne(store, 1);
       await wait(20);
       const second = await claimOne(store);
+      expect([late.lost, second.lost]).toEqual([0, 1]);
       expect([second.message.id, second.epoch, second.message.attempts]).toEqual([
         late.message.id,
         2,

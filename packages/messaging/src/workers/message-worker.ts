@@ -12,12 +12,11 @@ const RETRY_MAX_MS = 60_000;
 const MAX_ERROR = 500;
 const CONSEQUENCES = { responded: 'message.answered', escalated: 'message.escalated' } as const;
 
-/** Takings beyond `maxAttempts`: so often a process may have died with the message in hand. */
+/** So often a process may die with a message in hand before the message is given up. */
 const MAX_LOST = 20;
 const SUSPECT_LOST = 3;
 
-const isSuspect = ({ epoch, message }: ClaimedMessage): boolean =>
-  epoch - message.attempts >= SUSPECT_LOST;
+const isSuspect = ({ lost }: ClaimedMessage): boolean => lost >= SUSPECT_LOST;
 
 /** Whether what was asked for is away for now, by the end of the error's code (`SQL_UNAVAILABLE`, `QUEUE_TIMEOUT`, …). */
 function isOutage(error: unknown): boolean {
@@ -156,7 +155,7 @@ export class MessageWorker {
     const { options, pipeline } = this.#deps;
     const { message, session } = claimed;
     const { maxAttempts } = options;
-    if (message.attempts > maxAttempts || claimed.epoch > maxAttempts + MAX_LOST) {
+    if (message.attempts > maxAttempts || claimed.lost >= MAX_LOST) {
       return this.#failed(claimed, message.error ?? 'Each process that tried it died');
     }
     try {
