@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import { createMessaging, MessagingAdmin, memoryStore } from '@holdfast/messaging';
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
 
 // The receiver: checks the signature (Standard Webhooks), then reads the replies. Its first answer is a failure.
 let requests = 0;
@@ -12,17 +13,11 @@ const receiver = createServer(async (request, response) => {
   for await (const chunk of request) body += chunk;
   requests += 1;
   if (requests === 1) return response.writeHead(503).end();
-  const {
-    'webhook-id': id,
-    'webhook-timestamp': at,
-    'webhook-signature': signature,
-  } = request.headers;
-  const hmac = createHmac('sha256', Buffer.from(secret.slice('whsec_'.length), 'base64'));
-  const valid = signature === `v1,${hmac.update(`${id}.${at}.${body}`).digest('base64')}`;
+  const header = (name) => request.headers[`webhook-${name}`];
+  const hmac = createHmac('sha256', key).update(`${header('id')}.${header('timestamp')}.${body}`);
+  const signature = header('signature') === `v1,${hmac.digest('base64')}` ? 'valid' : 'INVALID';
   const { data } = JSON.parse(body);
-  console.log(
-    `\n${data.category} (${data.status}), signature ${valid ? 'valid' : 'INVALID'}, attempt ${request.headers['webhook-attempt']}`,
-  );
+  console.log(`\n${data.category}, attempt ${header('attempt')}, signature ${signature}`);
   for (const { purpose, text } of data.replies) console.log(`  ${purpose}: ${text}`);
   response.writeHead(204).end();
 });
@@ -46,6 +41,10 @@ const texts = [
   'Чому так дорого? Поверніть гроші за рахунок',
   'I want to talk to a human',
 ];
+let left = texts.length;
+const delivered = new Promise((resolve) => {
+  messaging.on('delivery.delivered', () => --left === 0 && resolve());
+});
 for (const [i, text] of texts.entries()) {
   const input = { clientId: 'ann', text, webhookUrl };
   const first = await messaging.accept(input, { idempotencyKey: `message-${i}` });
@@ -55,10 +54,6 @@ for (const [i, text] of texts.entries()) {
   );
 }
 
-const delivered = new Promise((resolve) => {
-  let count = 0;
-  messaging.on('delivery.delivered', () => ++count === texts.length && resolve());
-});
 await delivered;
 const { items } = await new MessagingAdmin(messaging).listMessages();
 console.log(
