@@ -35,7 +35,6 @@ const messaging = createMessaging({
 });
 await messaging.init();
 messaging.start();
-
 const texts = [
   'My internet is not working',
   'Чому так дорого? Поверніть гроші за рахунок',
@@ -46,12 +45,10 @@ const delivered = new Promise((resolve) => {
   messaging.on('delivery.delivered', () => --left === 0 && resolve());
 });
 for (const [i, text] of texts.entries()) {
-  const input = { clientId: 'ann', text, webhookUrl };
-  const first = await messaging.accept(input, { idempotencyKey: `message-${i}` });
-  const again = await messaging.accept(input, { idempotencyKey: `message-${i}` }); // a client that repeats itself
-  console.log(
-    `accepted ${first.message.id}, repeated: ${again.replayed && again.message.id === first.message.id}`,
-  );
+  const accept = () =>
+    messaging.accept({ clientId: 'ann', text, webhookUrl }, { idempotencyKey: `message-${i}` });
+  const [first, again] = [await accept(), await accept()]; // a client that repeats itself
+  console.log(`accepted ${first.message.id}, once more: ${again.message.id}`);
 }
 
 await delivered;

@@ -56,6 +56,8 @@ export class Messaging implements AsyncDisposable {
   readonly #backlog: BacklogEstimate;
   readonly #unobserve: () => void;
   readonly #accepting = new Set<Promise<unknown>>();
+  /** Hints on their way; true: one more must follow. */
+  readonly #hints = new Map<WakeTopic, boolean>();
   #subscription: Promise<{ close(): Promise<void> }> | null = null;
   #started = false;
   #closing: Promise<MessagingCloseReport> | null = null;
@@ -266,13 +268,23 @@ export class Messaging implements AsyncDisposable {
     else this.#templates.invalidate();
   }
 
-  /** A hint may be lost, and whoever waits for it polls as well: so a failure is only noted. */
+  /**
+   * Tells other processes. What comes while a hint is on its way shares the next one. A hint may be lost, and whoever
+   * waits for it polls as well: so a failure is only noted.
+   */
   async #hint(topic: WakeTopic): Promise<void> {
-    try {
-      await this.store.wake(topic);
-    } catch (error) {
-      this.#options.logger.debug({ err: error, topic }, 'a hint to other processes was lost');
-    }
+    const again = this.#hints.has(topic);
+    this.#hints.set(topic, again);
+    if (again) return;
+    do {
+      this.#hints.set(topic, false);
+      try {
+        await this.store.wake(topic);
+      } catch (error) {
+        this.#options.logger.debug({ err: error, topic }, 'a hint to other processes was lost');
+      }
+    } while (this.#hints.get(topic) === true);
+    this.#hints.delete(topic);
   }
 
   async #close(deadlineMs: number): Promise<MessagingCloseReport> {

@@ -5,6 +5,7 @@ import {
   type MessagingStore,
   memoryStore,
 } from '../src/index.js';
+import { eventually } from './support/eventually.js';
 import { allMessages, pipeline, settled } from './support/pipeline.js';
 import { type Receiver, SECRET, startReceiver, verify } from './support/receiver.js';
 import { VirtualClock } from './support/virtual-clock.js';
@@ -161,11 +162,9 @@ describe('a delivery', () => {
     const delivery = async () =>
       (await made.admin.listDeliveries({ messageId: message.id })).items[0];
     const attempts = (n: number) =>
-      expect
-        .poll(
-          async () => (await delivery())?.status !== 'sending' && receiver.received.length === n,
-        )
-        .toBe(true);
+      eventually(
+        async () => (await delivery())?.status !== 'sending' && receiver.received.length === n,
+      ).toBe(true);
     return { ...made, clock, delivery, attempts };
   }
 
@@ -249,7 +248,7 @@ describe('a delivery', () => {
       await messaging.accept({ clientId: `s${i}`, text: 'hello', webhookUrl: silent.url });
     for (let i = 0; i < 20; i += 1)
       await messaging.accept({ clientId: `r${i}`, text: 'hello', webhookUrl: receiver.url });
-    await expect.poll(() => receiver.received.length).toBe(20);
+    await eventually(() => receiver.received.length).toBe(20);
     expect((await admin.counts()).deliveries).toMatchObject({ sending: 3, pending: 17 });
     await messaging.close({ deadline: 0 });
     await silent.close();
@@ -270,7 +269,7 @@ describe('closing', () => {
       text: 'hello',
       webhookUrl: receiver.url,
     });
-    await expect.poll(() => receiver.received.length).toBe(1);
+    await eventually(() => receiver.received.length).toBe(1);
     const closing = messaging.close();
     await expect(messaging.accept({ clientId: 'ann', text: 'more' })).rejects.toMatchObject({
       code: 'MESSAGING_CLOSED',
@@ -292,7 +291,7 @@ describe('closing', () => {
       text: 'hello',
       webhookUrl: receiver.url,
     });
-    await expect.poll(() => receiver.received.length).toBe(1);
+    await eventually(() => receiver.received.length).toBe(1);
     expect(await messaging.close({ deadline: 20 })).toMatchObject({ drained: false });
     const id = (await admin.getMessage(message.id)).delivery?.id ?? '';
     expect(await admin.getDelivery(id)).toMatchObject({ status: 'retrying', attempts: 1 });
@@ -309,7 +308,7 @@ describe('roles', () => {
     front.messaging.start();
     back.messaging.start();
     await front.messaging.accept({ clientId: 'ann', text: 'hello', webhookUrl: receiver.url });
-    await expect.poll(() => receiver.received.length).toBe(1);
+    await eventually(() => receiver.received.length).toBe(1);
     expect(front.messaging.stats()).toMatchObject({ accepted: 1, responded: 0 });
     expect(back.messaging.stats()).toMatchObject({ accepted: 0, responded: 1 });
     await Promise.all([front.messaging.close(), back.messaging.close()]);

@@ -141,7 +141,7 @@ export function readSuite(
       const subscription = await store.onWake((topic) => heard.push(topic));
       await store.wake('messages');
       await store.wake('templates');
-      for (let i = 0; i < 100 && heard.length < 2; i += 1) await wait(10);
+      for (let i = 0; i < 1_000 && heard.length < 2; i += 1) await wait(10);
       await subscription.close();
       await store.wake('deliveries');
       await wait(20);

@@ -17,6 +17,7 @@ import {
   RULES,
   settlement,
 } from '../../src/testing/fixtures.js';
+import { eventually } from '../support/eventually.js';
 import { allMessages, settled } from '../support/pipeline.js';
 import { type Receiver, SECRET, startReceiver } from '../support/receiver.js';
 
@@ -82,7 +83,7 @@ for (const engine of testDatabases()) {
       await start({ pollInterval: '1h', role: 'work' });
       const front = await start({ role: 'accept' });
       await front.messaging.accept({ clientId: 'ann', text: 'hello', webhookUrl: receiver.url });
-      await expect.poll(() => receiver.received.length, { timeout: 5_000 }).toBe(1);
+      await eventually(() => receiver.received.length).toBe(1);
     });
 
     it('takes a small number of statements for a batch, the same for one message as for many', async () => {
@@ -202,11 +203,11 @@ for (const engine of testDatabases()) {
             ?.version,
         ).toBe(2);
       });
-      await expect.poll(() => answer(`b${Math.random()}`)).toMatch(/^Hi b/);
+      await eventually(() => answer(`b${Math.random()}`)).toMatch(/^Hi b/);
       await two.admin.replaceTemplates(before);
-      await expect
-        .poll(() => answer(`c${Math.random()}`))
-        .toBe('Hello! Thank you for writing to us.');
+      await eventually(() => answer(`c${Math.random()}`)).toBe(
+        'Hello! Thank you for writing to us.',
+      );
     });
 
     it('writes nothing when another instance has taken the message since', async () => {

@@ -5,6 +5,7 @@ import { systemClock } from '../../src/ports.js';
 import { addressPolicy } from '../../src/webhooks/address-policy.js';
 import { WebhookSender } from '../../src/webhooks/sender.js';
 import { signingKey } from '../../src/webhooks/sign.js';
+import { eventually } from '../support/eventually.js';
 import { OTHER_SECRET, type Receiver, SECRET, startReceiver, verify } from '../support/receiver.js';
 
 let receiver: Receiver;
@@ -149,7 +150,7 @@ describe('a webhook', () => {
     };
     const before = process.memoryUsage.rss();
     const result = await sender().send(request(receiver.url));
-    await expect.poll(() => closed).toBe(true);
+    await eventually(() => closed).toBe(true);
     expect(result).toMatchObject({ httpStatus: 200 });
     expect(written).toBeLessThan(32 * 2 ** 20); // what fits into socket buffers
     expect(process.memoryUsage.rss() - before).toBeLessThan(64 * 2 ** 20);
