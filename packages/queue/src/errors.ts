@@ -6,10 +6,12 @@ export type QueueErrorCode =
   | 'QUEUE_OPTION_INVALID'
   | 'QUEUE_PAYLOAD_INVALID'
   | 'QUEUE_RESULT_INVALID'
+  | 'QUEUE_SCHEDULE_NOT_FOUND'
   | 'QUEUE_STORE_UNAVAILABLE'
   | 'QUEUE_TASK_CONFLICT'
   | 'QUEUE_TASK_NOT_FOUND'
-  | 'QUEUE_TASK_TIMEOUT';
+  | 'QUEUE_TASK_TIMEOUT'
+  | 'QUEUE_UNSUPPORTED';
 
 /** One thing wrong with an input. */
 export interface QueueIssue {

@@ -2,7 +2,8 @@
  * Terminology
  *
  * task      one piece of work, named after its definition, with a payload.
- * live      still to be done: `ready` (may be claimed), `scheduled` (not before its time) or `leased` (being worked on).
+ * live      still to be done: `ready` (may be claimed), `scheduled` (waits) or `leased` (being worked on).
+ * blocked   `scheduled`, but not for a time: it waits for its children, or is due and waits for a slot of its group.
  * finished  `completed`, `dead` (failed for good: a dead letter) or `cancelled`.
  * claim     taking a ready task under a lease; it gets the next epoch.
  * epoch     how often the task was claimed. A lease is named by (id, epoch) and its worker; nothing else settles or
@@ -12,11 +13,119 @@
  * lapsed    the deadline passed with no word from the holder. The task is ready again, and its holder may still settle
  *           or extend until somebody else claims it.
  * settle    ending a lease: completed, to be retried, dead, or released (handed back).
- * sweep     what any process does now and then: lapse leases, drop what is past its retention. Needs no leader.
+ * sweep     what any process does now and then: lapse leases, fire schedules, drop what is past its retention. Needs no
+ *           leader.
+ * group     tasks of one queue that share limits and a fair share of it.
+ * tag       a task's place in the fair order, given when it is enqueued: `max(vtime, last tag of its group) + 1/weight`,
+ *           where `vtime` is the largest tag claimed from the queue so far (self-clocked fair queueing, Golestani 1994:
+ *           unlike start-time tags, a group without live tasks can be forgotten with its tag). A task without a group
+ *           gets `vtime` itself. Ready tasks are claimed by (priority, tag, arrival): one ordered range, whatever the
+ *           number of groups.
+ * slot      what a task of a limited group holds while it is ready or leased; in a strict group also while it waits for
+ *           its retry, and, where failure blocks, while it is dead.
+ * admit     giving free slots to blocked tasks of a group, by (priority, tag, arrival): whenever a slot becomes free, a
+ *           limit is raised, or the rate has room again.
  */
+import type { EventPage, EventsRequest } from './contract/event.js';
+import type { ExchangeReply, ExchangeRequest, LeaseRef, SweepReport } from './contract/exchange.js';
+import type { Alteration, Edit, QueueMinute, QueuePatch, QueueStats } from './contract/queue.js';
+import type { ScheduleFilter, ScheduleOp, ScheduleRecord } from './contract/schedule.js';
+import type {
+  EnqueueOutcome,
+  NewTask,
+  PageRequest,
+  TaskFilter,
+  TaskRecord,
+} from './contract/task.js';
 
-/** The state of a task. */
-export type TaskState = 'ready' | 'scheduled' | 'leased' | 'completed' | 'dead' | 'cancelled';
+export type {
+  EventPage,
+  EventsRequest,
+  StoredEvent,
+  StoredEventType,
+} from './contract/event.js';
+export type {
+  ClaimedTask,
+  ExchangeReply,
+  ExchangeRequest,
+  Extension,
+  LeaseRef,
+  Settlement,
+  SweepReport,
+} from './contract/exchange.js';
+export type {
+  Alteration,
+  AlterationBase,
+  Cancel,
+  Edit,
+  GroupLimits,
+  Move,
+  Promote,
+  QueueLimits,
+  QueueMinute,
+  QueuePatch,
+  QueueStats,
+  RateLimit,
+  Redrive,
+  Remove,
+  Reprioritise,
+} from './contract/queue.js';
+export type {
+  MissedRuns,
+  NewSchedule,
+  ScheduleFilter,
+  ScheduleOp,
+  ScheduleRecord,
+  ScheduleTiming,
+} from './contract/schedule.js';
+export type {
+  EnqueueOutcome,
+  HistoryEntry,
+  HistoryKind,
+  NewTask,
+  PageRequest,
+  TaskFilter,
+  TaskGroup,
+  TaskKey,
+  TaskRecord,
+  TaskState,
+  WaitFor,
+  When,
+} from './contract/task.js';
+
+/**
+ * What a store can do beyond enqueueing, leases and dead letters. What is asked of a store without the feature is
+ * refused with `QUEUE_UNSUPPORTED`.
+ *
+ * - `dedup`: keys with a mode other than `ignore`, and keys freed on failure.
+ * - `limits`: concurrency and rate of a queue.
+ * - `groups`: fair shares, limits of groups, strict order.
+ * - `flows`: parents that wait for children.
+ * - `schedules`: `schedule` and `schedules`.
+ * - `cancel`: cancelling leased tasks.
+ * - `redrive`: redriving with another payload or spread in time.
+ * - `filters`: the later fields of `TaskFilter`.
+ * - `edits`: `edit`: promote and reprioritise; with `move` also taking tasks to another queue.
+ * - `progress`: reports of running handlers.
+ * - `events`: `events`.
+ * - `metrics`: `minutes`.
+ * - `completeIn`: `complete` in the caller's transaction.
+ */
+export type StoreFeature =
+  | 'dedup'
+  | 'limits'
+  | 'groups'
+  | 'flows'
+  | 'schedules'
+  | 'cancel'
+  | 'redrive'
+  | 'filters'
+  | 'edits'
+  | 'move'
+  | 'progress'
+  | 'events'
+  | 'metrics'
+  | 'completeIn';
 
 /** What a store promises. */
 export interface StoreTraits {
@@ -26,204 +135,14 @@ export interface StoreTraits {
   readonly transactional: boolean;
   /** Whether `onWake` hears of tasks that other processes enqueue. */
   readonly push: boolean;
-}
-
-/** When a task may first run: a delay from now by the store's clock, or an absolute time. */
-export type When = { readonly delayMs: number } | { readonly atMs: number };
-
-/** A task as it is handed to a store. Payload and headers are opaque text to it. */
-export interface NewTask {
-  /** A UUIDv7. */
-  readonly id: string;
-  readonly queue: string;
-  readonly name: string;
-  readonly payload: string;
-  readonly headers: Readonly<Record<string, string>>;
-  /** −32768 to 32767, the largest first. */
-  readonly priority: number;
-  readonly when: When;
-  readonly maxAttempts: number;
-  /** How long a finished task is kept: 0 keeps no trace of a completed one. */
-  readonly keepCompletedMs: number;
-  /** How long a dead letter is kept. */
-  readonly keepDeadMs: number;
-  /** Among the live tasks of the queue, and for `ttlMs` after the enqueue, only one task has this key. */
-  readonly key?: { readonly value: string; readonly ttlMs: number } | undefined;
-}
-
-/** What became of one task of an `enqueue`. */
-export interface EnqueueOutcome {
-  readonly outcome: 'added' | 'duplicate';
-  /** Of the task added, or of the one that holds the key. */
-  readonly id: string;
-}
-
-/** Names a lease; the worker of the exchange completes the name. */
-export interface LeaseRef {
-  readonly id: string;
-  readonly epoch: number;
-}
-
-/** How a lease ends. `entry` is added to the task's history. */
-export type Settlement =
-  | (LeaseRef & { readonly outcome: 'completed'; readonly result: string | null })
-  | (LeaseRef & { readonly outcome: 'retry'; readonly when: When; readonly entry: HistoryEntry })
-  | (LeaseRef & { readonly outcome: 'dead'; readonly entry: HistoryEntry })
-  /** Handed back: the claim does not count as an attempt. */
-  | (LeaseRef & { readonly outcome: 'released'; readonly when: When });
-
-/**
- * What befell a task. `error`: the handler threw; `timeout`: it ran out of time; `invalid`: payload or result did not
- * fit; `lapsed`: the lease ran out (a crash, or a blocked event loop); `redriven` and `cancelled`: by an operator.
- */
-export type HistoryKind = 'error' | 'timeout' | 'invalid' | 'lapsed' | 'redriven' | 'cancelled';
-
-/** One thing that befell a task. */
-export interface HistoryEntry {
-  readonly kind: HistoryKind;
-  /** Milliseconds since 1970: by the worker's clock where it reports, by the store's otherwise. */
-  readonly at: number;
-  /** The attempt it belongs to, from 1. */
-  readonly attempt: number;
-  readonly epoch: number;
-  readonly worker?: string;
-  /** The error's name. */
-  readonly name?: string;
-  readonly message?: string;
-  readonly stack?: string;
-  readonly code?: string;
-  /** How long the attempt ran. */
-  readonly durationMs?: number;
-  /** Who did it, where an operator did. */
-  readonly by?: string;
-  /** Why, where an operator did. */
-  readonly reason?: string;
-}
-
-/** The one call of a worker's loop. The store does, in this order: settle, extend, make due tasks ready, claim. */
-export interface ExchangeRequest {
-  /** Unique to the worker instance: part of the fence. */
-  readonly worker: string;
-  readonly settle: readonly Settlement[];
-  readonly extend: readonly LeaseRef[];
-  /** Claims at most `limit` tasks altogether, from the queues in the order given. */
-  readonly claim: { readonly queues: readonly string[]; readonly limit: number };
-  /** Length of a lease, new or extended. */
-  readonly leaseMs: number;
-}
-
-/** A task under a lease. */
-export interface ClaimedTask extends LeaseRef {
-  readonly queue: string;
-  readonly name: string;
-  readonly payload: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly priority: number;
-  /** From 1; equal to `maxAttempts` at the last. */
-  readonly attempt: number;
-  readonly maxAttempts: number;
-  readonly enqueuedAt: number;
-  /** When it became due. */
-  readonly runAt: number;
-}
-
-/** What an exchange did; the lists are in the order of the request. */
-export interface ExchangeReply {
-  /** The store's clock. */
-  readonly now: number;
-  readonly settled: readonly ('ok' | 'stale')[];
-  readonly extended: readonly ('ok' | 'lost')[];
-  readonly claimed: readonly ClaimedTask[];
-  /** When the next scheduled task of the queues asked for becomes due, by the store's clock. */
-  readonly nextDueAt: number | null;
-}
-
-/** What a sweep did. */
-export interface SweepReport {
-  /** Leases that ran out; their tasks are ready again. */
-  readonly lapsed: number;
-  /** Tasks whose last attempt's lease ran out. */
-  readonly died: readonly { readonly id: string; readonly queue: string; readonly name: string }[];
-  /** Finished tasks and keys past their retention. */
-  readonly pruned: number;
-}
-
-/** A task as it is kept. */
-export interface TaskRecord {
-  readonly id: string;
-  readonly queue: string;
-  readonly name: string;
-  readonly state: TaskState;
-  readonly payload: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly priority: number;
-  readonly attempts: number;
-  readonly maxAttempts: number;
-  readonly epoch: number;
-  readonly key: string | null;
-  readonly enqueuedAt: number;
-  readonly runAt: number;
-  /** Start of the last claim. */
-  readonly startedAt: number | null;
-  readonly leaseUntil: number | null;
-  /** The worker that holds it, or last did without settling. */
-  readonly worker: string | null;
-  readonly finishedAt: number | null;
-  /** When the finished task will be dropped. */
-  readonly expiresAt: number | null;
-  readonly result: string | null;
-  readonly history: readonly HistoryEntry[];
-}
-
-/** Which tasks. All given parts must hold. */
-export interface TaskFilter {
-  readonly ids?: readonly string[];
-  readonly queue?: string;
-  readonly states?: readonly TaskState[];
-  readonly name?: string;
-}
-
-/** A page of a list ordered by id, which is the order of enqueueing as the producers' clocks saw it. */
-export interface PageRequest {
-  readonly order: 'newest' | 'oldest';
-  readonly limit: number;
-  /** Starts after this id. */
-  readonly after?: string;
-}
-
-/** Counts and settings of one queue. */
-export interface QueueStats {
-  readonly queue: string;
-  readonly paused: boolean;
-  readonly pausedReason: string | null;
-  readonly pausedBy: string | null;
-  readonly counts: Readonly<Record<TaskState, number>>;
-  /** When the task that has been ready longest became due. */
-  readonly oldestReadyAt: number | null;
-  /** The store's clock. */
-  readonly now: number;
-}
-
-/**
- * A change to tasks at rest: `redrive` makes dead letters ready again with all their attempts before them, `cancel`
- * ends ready and scheduled tasks, `remove` deletes what is not leased, with its key.
- */
-export interface Alteration {
-  readonly kind: 'redrive' | 'cancel' | 'remove';
-  readonly by?: string;
-  readonly reason?: string;
-}
-
-/** A change to a queue. */
-export interface QueuePatch {
-  readonly paused: boolean;
-  readonly reason?: string;
-  readonly by?: string;
+  /** @defaultValue none */
+  readonly features?: readonly StoreFeature[];
 }
 
 /**
  * Where tasks live. Every operation works on a batch, is atomic, and takes its time from the store's own clock.
- * `Tx` is the type of transaction that `enqueue` can join; `never` where there is none.
+ * `Tx` is the type of transaction that `enqueue` can join; `never` where there is none. Optional operations belong to a
+ * {@link StoreFeature}.
  */
 export interface QueueStore<Tx = never> extends AsyncDisposable {
   /** What it is called in logs and metrics, such as `memory` or `postgres`. */
@@ -237,16 +156,35 @@ export interface QueueStore<Tx = never> extends AsyncDisposable {
     options?: { readonly tx?: Tx | undefined },
   ): Promise<EnqueueOutcome[]>;
   exchange(request: ExchangeRequest): Promise<ExchangeReply>;
+  /**
+   * Completes leases of a worker in the caller's transaction. A stale one is not completed; the caller rolls back.
+   * Feature `completeIn`.
+   */
+  complete?(
+    worker: string,
+    leases: readonly (LeaseRef & { readonly result: string | null })[],
+    options: { readonly tx: Tx },
+  ): Promise<('ok' | 'stale')[]>;
   /** Calls `wake` when a queue may have something new. A hint: may be lost, may be for nothing. */
   onWake(queues: readonly string[], wake: (queue: string) => void): Promise<AsyncDisposable>;
-  /** Works off at most `limit` of each kind. */
+  /** Works off at most `limit` of each kind. Every due schedule fires once, however many processes sweep. */
   sweep(limit: number): Promise<SweepReport>;
   find(filter: TaskFilter, page: PageRequest): Promise<TaskRecord[]>;
   /** Of the queues named, or of all that have a task or a setting, by name. */
   stats(queues?: readonly string[]): Promise<QueueStats[]>;
   /** Changes at most `limit` tasks that the filter matches and the change fits, oldest first; returns their ids. */
   alter(filter: TaskFilter, change: Alteration, limit: number): Promise<string[]>;
+  /** As `alter`. Feature `edits`. */
+  edit?(filter: TaskFilter, change: Edit, limit: number): Promise<string[]>;
   control(queue: string, patch: QueuePatch): Promise<void>;
+  /** Changes schedules, all or none; for each the schedule as it is now, null where there is none. Feature `schedules`. */
+  schedule?(ops: readonly ScheduleOp[]): Promise<(ScheduleRecord | null)[]>;
+  /** By queue and id. Feature `schedules`. */
+  schedules?(filter: ScheduleFilter): Promise<ScheduleRecord[]>;
+  /** What happened, in order, as far back as the store keeps it. Feature `events`. */
+  events?(request: EventsRequest): Promise<EventPage>;
+  /** The minutes that begin in [fromMs, toMs) and saw something, kept for a day at least. Feature `metrics`. */
+  minutes?(queue: string, fromMs: number, toMs: number): Promise<QueueMinute[]>;
   /** Ends listening. The database or client it was given stays open. */
   close(): Promise<void>;
 }

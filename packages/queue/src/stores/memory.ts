@@ -153,6 +153,7 @@ class MemoryStore implements QueueStore {
     this.#open();
     const queue = this.#tasks.queue(name);
     queue.configured = true;
+    if (patch.paused === undefined) return;
     queue.paused = patch.paused;
     queue.pausedReason = patch.paused ? (patch.reason ?? null) : null;
     queue.pausedBy = patch.paused ? (patch.by ?? null) : null;

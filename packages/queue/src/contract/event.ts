@@ -1,0 +1,54 @@
+/** What a store tells of, across processes. `task.lapsed`: a lease ran out. `queue.drained`: the last live task ended. */
+export type StoredEventType =
+  | 'task.added'
+  | 'task.started'
+  | 'task.progress'
+  | 'task.completed'
+  | 'task.failed'
+  | 'task.dead'
+  | 'task.lapsed'
+  | 'task.released'
+  | 'task.cancelled'
+  | 'task.redriven'
+  | 'queue.paused'
+  | 'queue.resumed'
+  | 'queue.drained'
+  | 'schedule.fired';
+
+/** An event as it is kept. */
+export interface StoredEvent {
+  /** Opaque; grows. */
+  readonly cursor: string;
+  /** By the store's clock. */
+  readonly at: number;
+  readonly type: StoredEventType;
+  readonly queue: string;
+  /** Id of the task or of the schedule, or the queue's name. */
+  readonly subject: string;
+  /** Name of the task; absent for events of queues and schedules. */
+  readonly name?: string;
+  /** The epoch of the lease it is about, where there is one. */
+  readonly epoch?: number;
+  /** JSON of `task.progress`. */
+  readonly progress?: string;
+}
+
+/** Which events. */
+export interface EventsRequest {
+  /** Those after this cursor; `latest`: only what comes from now on. @defaultValue from the oldest kept */
+  readonly after?: string;
+  readonly queues?: readonly string[];
+  readonly types?: readonly StoredEventType[];
+  readonly limit: number;
+  /** Waits this long at most, by the process's clock, for a first one. */
+  readonly waitMs: number;
+}
+
+/** A page of events, in the order they happened. */
+export interface EventPage {
+  readonly events: readonly StoredEvent[];
+  /** Where to go on, events or none. */
+  readonly cursor: string;
+  /** Whether events between `after` and the first of this page were dropped already. */
+  readonly gap: boolean;
+}
