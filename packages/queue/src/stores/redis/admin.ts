@@ -1,0 +1,133 @@
+import type { Alteration, PageRequest, TaskFilter, TaskRecord, TaskState } from '../../store.js';
+import { STATES, toRecord } from './replies.js';
+import type { Script } from './script.js';
+import type { Scripts } from './scripts.js';
+
+type Arg = string | number;
+
+/** What management needs of the store. */
+export interface AdminAccess {
+  readonly scripts: Scripts;
+  readonly run: (script: Script, args: readonly Arg[]) => Promise<unknown>;
+  /** Names of all queues. */
+  readonly queues: () => Promise<string[]>;
+}
+
+/** Ids sent to one script: others wait meanwhile. */
+const IDS_A_CALL = 500;
+
+/** Queue, states and name as the scripts take them. */
+function filterArgs({ queue, states, name }: TaskFilter): [string, string, string] {
+  const digits =
+    states && [...STATES.keys()].filter((at) => states.includes(STATES[at] ?? 'ready'));
+
+  const numbers = digits?.map((at) => at + 1).join('') ?? '';
+  return [queue ?? '', numbers, name === undefined ? '' : JSON.stringify(name)];
+}
+
+const compare = (a: TaskRecord, b: TaskRecord): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+
+/** A page of tasks. */
+export async function findTasks(
+  access: AdminAccess,
+  filter: TaskFilter,
+  page: PageRequest,
+): Promise<TaskRecord[]> {
+  if (filter.states?.length === 0 || page.limit <= 0) return [];
+  const sign = page.order === 'newest' ? -1 : 1;
+  const found =
+    filter.ids === undefined
+      ? await findInQueues(access, filter, page)
+      : await findByIds(access, filter, filter.ids, page);
+  return found.sort((a, b) => sign * compare(a, b)).slice(0, page.limit);
+}
+
+async function findByIds(
+  { run, scripts }: AdminAccess,
+  filter: TaskFilter,
+  ids: readonly string[],
+  { order, after }: PageRequest,
+): Promise<TaskRecord[]> {
+  const wanted = [...new Set(ids)].filter(
+    (id) => after === undefined || (order === 'newest' ? id < after : id > after),
+  );
+  const found: TaskRecord[] = [];
+  for (let from = 0; from < wanted.length; from += IDS_A_CALL) {
+    const part = wanted.slice(from, from + IDS_A_CALL);
+    const rows = await run(scripts.findIds, [...filterArgs(filter), ...part]);
+    found.push(...(rows as unknown[][]).map(toRecord));
+  }
+  return found;
+}
+
+async function findInQueues(
+  access: AdminAccess,
+  filter: TaskFilter,
+  page: PageRequest,
+): Promise<TaskRecord[]> {
+  const queues = filter.queue === undefined ? await access.queues() : [filter.queue];
+  const parts = queues.map((queue) => findInQueue(access, { ...filter, queue }, page));
+  return (await Promise.all(parts)).flat();
+}
+
+/** Each call looks at a bounded number of tasks; it goes on until the page is full or there are no more. */
+async function findInQueue(
+  { run, scripts }: AdminAccess,
+  filter: TaskFilter,
+  { order, limit, after }: PageRequest,
+): Promise<TaskRecord[]> {
+  const found: TaskRecord[] = [];
+  let next: string | null = after ?? '';
+  while (next !== null && found.length < limit) {
+    const args: Arg[] = [...filterArgs(filter), order === 'newest' ? 1 : 0, next];
+    const reply = await run(scripts.find, [...args, limit - found.length]);
+    const [rows, rest] = reply as [unknown[][], string | null];
+    found.push(...rows.map(toRecord));
+    next = rest;
+  }
+  return found;
+}
+
+/** The states that each change fits. */
+const FITS: Readonly<Record<'redrive' | 'cancel' | 'remove', readonly TaskState[]>> = {
+  redrive: ['dead'],
+  cancel: ['ready', 'scheduled'],
+  remove: ['ready', 'scheduled', 'completed', 'dead', 'cancelled'],
+};
+
+/** By and reason, as the end of a JSON object. */
+function who({ by, reason }: Alteration): string {
+  const parts = JSON.stringify({ by, reason }).slice(1);
+  return parts === '}' ? '' : `,${parts.slice(0, -1)}`;
+}
+
+/**
+ * Changes tasks, a bounded number a call: each is looked at again by the script that changes it, so that of two that do
+ * the same at once only one does it.
+ */
+export async function alterTasks(
+  access: AdminAccess,
+  filter: TaskFilter,
+  change: Alteration,
+  limit: number,
+): Promise<string[]> {
+  const fitting = FITS[change.kind as keyof typeof FITS];
+  const states = filter.states?.filter((state) => fitting.includes(state)) ?? fitting;
+  const changed: string[] = [];
+  let after: string | undefined;
+  while (changed.length < limit) {
+    const size = Math.min(limit - changed.length, IDS_A_CALL);
+    const page = {
+      order: 'oldest' as const,
+      limit: size,
+      ...(after === undefined ? {} : { after }),
+    };
+    const ids = (await findTasks(access, { ...filter, states }, page)).map((task) => task.id);
+    const args: Arg[] = [...filterArgs({ ...filter, states }), change.kind, who(change), ...ids];
+    if (ids.length > 0)
+      changed.push(...((await access.run(access.scripts.alter, args)) as string[]));
+    if (ids.length < size) break;
+    after = ids.at(-1);
+  }
+  return changed;
+}

@@ -1,0 +1,44 @@
+import type { Logger } from '../../logger.js';
+import type { RedisConnection } from './connection.js';
+
+/**
+ * Looks at how the server keeps what it is given, and says in the log what it may lose. Whether an acknowledged
+ * enqueue survives the death of the machine.
+ */
+export async function checkServer(
+  connection: RedisConnection,
+  logger: Logger,
+): Promise<'async' | 'commit'> {
+  const module = 'queue';
+  const settings = await readSettings(connection);
+  if (settings === undefined) {
+    logger.info({ module }, 'Redis does not tell its settings: its persistence is unknown');
+    return 'async';
+  }
+  const policy = settings.get('maxmemory-policy');
+  if (policy !== undefined && policy !== 'noeviction') {
+    const message =
+      'Redis may evict tasks when its memory is full: set maxmemory-policy noeviction';
+    logger.warn({ module, 'maxmemory-policy': policy }, message);
+  }
+  if (settings.get('appendonly') !== 'yes') {
+    const message = 'Redis loses the newest tasks when it crashes: set appendonly yes';
+    logger.warn({ module, appendonly: settings.get('appendonly') ?? 'unknown' }, message);
+    return 'async';
+  }
+  return settings.get('appendfsync') === 'always' ? 'commit' : 'async';
+}
+
+/** Undefined where the server does not allow to ask. */
+async function readSettings(connection: RedisConnection): Promise<Map<string, string> | undefined> {
+  const settings = new Map<string, string>();
+  try {
+    for (const name of ['appendonly', 'appendfsync', 'maxmemory-policy']) {
+      const reply = (await connection.call('config', ['get', name])) as string[];
+      if (reply[1] !== undefined) settings.set(name, String(reply[1]));
+    }
+  } catch {
+    return undefined;
+  }
+  return settings;
+}

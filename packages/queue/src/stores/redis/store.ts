@@ -1,0 +1,190 @@
+import { randomBytes } from 'node:crypto';
+import { QueueError } from '../../errors.js';
+import type { Logger } from '../../logger.js';
+import { invalidOption } from '../../options.js';
+import type {
+  Alteration,
+  EnqueueOutcome,
+  ExchangeReply,
+  ExchangeRequest,
+  NewTask,
+  PageRequest,
+  QueuePatch,
+  QueueStats,
+  QueueStore,
+  StoreTraits,
+  SweepReport,
+  TaskFilter,
+  TaskRecord,
+} from '../../store.js';
+import { alterTasks, findTasks } from './admin.js';
+import type { RedisAddress, RedisClient } from './client.js';
+import { RedisConnection } from './connection.js';
+import { RedisListener } from './listener.js';
+import { SERVER_CLOCK } from './lua/prelude.js';
+import { exchangeReply, statsReply } from './replies.js';
+import { enqueueArgs, exchangeArgs } from './requests.js';
+import type { Script } from './script.js';
+import { type Scripts, scripts } from './scripts.js';
+import { checkServer } from './server-check.js';
+import { Tokens } from './tokens.js';
+
+/** What a {@link RedisStore} is made of. */
+export interface RedisStoreParts {
+  readonly source: RedisClient | RedisAddress;
+  readonly prefix: string;
+  readonly logger: Logger;
+  /** The Lua statement that sets the scripts' clock. @defaultValue the server's */
+  readonly clock?: string;
+}
+
+/** Tasks in Redis. */
+export class RedisStore implements QueueStore {
+  readonly name = 'redis';
+  readonly #connection: RedisConnection;
+  readonly #listener: RedisListener;
+  readonly #base: string;
+  readonly #logger: Logger;
+  readonly #scripts: Scripts;
+  readonly #tokens = new Tokens(randomBytes(6).toString('hex'));
+  #durable: 'async' | 'commit' = 'async';
+  #migration: Promise<void> | undefined;
+  #closed = false;
+
+  constructor({ source, prefix, logger, clock = SERVER_CLOCK }: RedisStoreParts) {
+    this.#connection = new RedisConnection(source);
+    this.#base = `${prefix}:{${prefix}:queue}`;
+    this.#listener = new RedisListener(source, (queue) => `${this.#base}:wake:${queue}`);
+    this.#logger = logger;
+    this.#scripts = scripts(clock);
+  }
+
+  /** `durable` is `commit` once a server that writes to the disk before it answers was seen, by {@link migrate}. */
+  get traits(): StoreTraits {
+    return { durable: this.#durable, transactional: false, push: true, features: [] };
+  }
+
+  /** Connects, and looks at what the server may lose. There is nothing to make beforehand. */
+  async migrate(): Promise<void> {
+    this.#open();
+    this.#migration ??= this.#look();
+    return this.#migration;
+  }
+
+  async enqueue(
+    tasks: readonly NewTask[],
+    options?: { readonly tx?: undefined },
+  ): Promise<EnqueueOutcome[]> {
+    this.#open();
+    if (options?.tx !== undefined) {
+      throw invalidOption('options.tx', 'absent: the Redis store has no transactions', options.tx);
+    }
+    refuseDoubles(tasks);
+    if (tasks.length === 0) return [];
+    const doubles = (await this.#run(this.#scripts.enqueue, enqueueArgs(tasks))) as unknown[];
+    const outcomes: EnqueueOutcome[] = tasks.map(({ id }) => ({ outcome: 'added', id }));
+    for (let i = 0; i < doubles.length; i += 2) {
+      outcomes[Number(doubles[i]) - 1] = { outcome: 'duplicate', id: String(doubles[i + 1]) };
+    }
+    return outcomes;
+  }
+
+  async exchange(request: ExchangeRequest): Promise<ExchangeReply> {
+    this.#open();
+    const ticket = this.#tokens.begin(request.worker);
+    try {
+      const { args, places } = exchangeArgs(request, ticket.token, ticket.answered);
+      const reply = await this.#run(this.#scripts.exchange, args);
+      ticket.answer();
+      return exchangeReply(reply, request, places);
+    } finally {
+      ticket.end();
+    }
+  }
+
+  async onWake(queues: readonly string[], wake: (queue: string) => void): Promise<AsyncDisposable> {
+    this.#open();
+    return this.#listener.add(queues, wake);
+  }
+
+  async sweep(limit: number): Promise<SweepReport> {
+    this.#open();
+    const reply = await this.#run(this.#scripts.sweep, [limit, Math.random()]);
+    const [lapsed, dead, pruned] = reply as [number, string[], number];
+    const died: { id: string; queue: string; name: string }[] = [];
+    for (let i = 0; i < dead.length; i += 3) {
+      const [id = '', queue = '', body = ''] = dead.slice(i, i + 3);
+      const [name] = JSON.parse(body.slice(0, body.indexOf('\n'))) as [string];
+      died.push({ id, queue, name });
+    }
+    return { lapsed, died, pruned };
+  }
+
+  async find(filter: TaskFilter, page: PageRequest): Promise<TaskRecord[]> {
+    this.#open();
+    return findTasks(this.#admin, filter, page);
+  }
+
+  async stats(queues?: readonly string[]): Promise<QueueStats[]> {
+    this.#open();
+    if (queues?.length === 0) return [];
+    const reply = await this.#run(this.#scripts.stats, [...new Set(queues ?? [])]);
+    return statsReply(reply, queues === undefined);
+  }
+
+  async alter(filter: TaskFilter, change: Alteration, limit: number): Promise<string[]> {
+    this.#open();
+    return alterTasks(this.#admin, filter, change, limit);
+  }
+
+  async control(queue: string, patch: QueuePatch): Promise<void> {
+    this.#open();
+    const { paused, reason = '', by = '' } = patch;
+    await this.#run(this.#scripts.control, [queue, paused ? 1 : 0, reason, by]);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#listener.close();
+    this.#connection.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  get #admin(): Parameters<typeof findTasks>[0] {
+    return {
+      scripts: this.#scripts,
+      run: (script, args) => this.#run(script, args),
+      queues: async () =>
+        (await this.#connection.call('smembers', [`${this.#base}:queues`])) as string[],
+    };
+  }
+
+  #run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
+    return this.#connection.run(script, this.#base, args);
+  }
+
+  #open(): void {
+    if (this.#closed) throw new QueueError('QUEUE_CLOSED', 'The Redis store is closed');
+  }
+
+  async #look(): Promise<void> {
+    try {
+      await this.#connection.call('ping');
+      this.#durable = await checkServer(this.#connection, this.#logger);
+    } catch (error) {
+      this.#migration = undefined; // the next call tries again
+      throw error;
+    }
+  }
+}
+
+function refuseDoubles(tasks: readonly NewTask[]): void {
+  const ids = new Set<string>();
+  for (const { id } of tasks) {
+    if (ids.has(id)) throw new QueueError('QUEUE_TASK_CONFLICT', `There is a task ${id} already`);
+    ids.add(id);
+  }
+}

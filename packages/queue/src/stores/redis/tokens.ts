@@ -1,0 +1,55 @@
+/** What a worker's exchanges are called. */
+interface Line {
+  /** Number of the newest exchange. */
+  begun: number;
+  /** Number of the newest exchange that was answered. */
+  answered: number;
+  inFlight: number;
+}
+
+/** One exchange of a worker. */
+export interface Ticket {
+  /** Its name. */
+  readonly token: string;
+  /** The last one that was answered; '' when others are under way, so that nobody can say. */
+  readonly answered: string;
+  /** The answer came. */
+  answer(): void;
+  /** It is over, answered or not. */
+  end(): void;
+}
+
+/**
+ * Names for the exchanges of each worker. The server keeps the name of a worker's last exchange with its claims: when
+ * the next one says that another was the last it heard of, the claims are given again. So an answer that is lost on
+ * the way costs no task an attempt.
+ */
+export class Tokens {
+  readonly #instance: string;
+  readonly #lines = new Map<string, Line>();
+
+  constructor(instance: string) {
+    this.#instance = instance;
+  }
+
+  begin(worker: string): Ticket {
+    let line = this.#lines.get(worker);
+    if (line === undefined) {
+      line = { begun: 0, answered: 0, inFlight: 0 };
+      this.#lines.set(worker, line);
+    }
+    const known = line;
+    const number = ++known.begun;
+    const alone = known.inFlight++ === 0;
+    return {
+      token: `${this.#instance}.${number}`,
+      answered: alone ? `${this.#instance}.${known.answered}` : '',
+      answer: () => {
+        known.answered = Math.max(known.answered, number);
+      },
+      end: () => {
+        known.inFlight--;
+      },
+    };
+  }
+}
