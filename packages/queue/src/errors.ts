@@ -8,9 +8,11 @@ export type QueueErrorCode =
   | 'QUEUE_RESULT_INVALID'
   | 'QUEUE_SCHEDULE_NOT_FOUND'
   | 'QUEUE_STORE_UNAVAILABLE'
+  | 'QUEUE_TASK_CANCELLED'
   | 'QUEUE_TASK_CONFLICT'
   | 'QUEUE_TASK_NOT_FOUND'
   | 'QUEUE_TASK_TIMEOUT'
+  | 'QUEUE_THREAD_ENDED'
   | 'QUEUE_UNSUPPORTED';
 
 /** One thing wrong with an input. */

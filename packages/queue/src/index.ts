@@ -50,6 +50,14 @@ export {
   type TaskOptions,
 } from './task.js';
 export { createWorker } from './worker/create-worker.js';
-export type { WorkerOptions } from './worker/options.js';
+export {
+  type AnyHandler,
+  type BatchHandler,
+  type BatchItem,
+  type BatchOptions,
+  type BatchResult,
+  handleBatch,
+} from './worker/handlers.js';
+export type { ConcurrencyRange, WorkerOptions } from './worker/options.js';
 export type { AnyQueue, WorkerCloseReport, WorkerStats } from './worker/types.js';
 export { Worker } from './worker/worker.js';

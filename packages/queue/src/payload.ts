@@ -1,6 +1,6 @@
 import type { QueueErrorCode, QueueIssue } from './errors.js';
 import { invalid, shown } from './options.js';
-import type { StandardIssue, StandardSchema } from './standard-schema.js';
+import type { StandardIssue, StandardResult, StandardSchema } from './standard-schema.js';
 
 /** Where an issue is, as `payload.items[0].to`. */
 function pathOf(root: string, issue: StandardIssue): string {
@@ -25,18 +25,28 @@ function valueAt(value: unknown, issue: StandardIssue): unknown {
 
 /**
  * Checks a value against a schema.
- * @returns what the schema makes of it
+ * @returns what the schema makes of it, or a promise of that where the schema is asynchronous
  * @throws QueueError with the given code, naming the first path and listing all
  */
-export async function checked(
+export function check(
   schema: StandardSchema<unknown, unknown> | undefined,
   value: unknown,
   root: string,
   code: QueueErrorCode,
-): Promise<unknown> {
+): unknown {
   if (schema === undefined) return value;
-  const validation = schema['~standard'].validate(value);
-  const outcome = validation instanceof Promise ? await validation : validation;
+  const outcome = schema['~standard'].validate(value);
+  return outcome instanceof Promise
+    ? outcome.then((validated) => outputOf(validated, value, root, code))
+    : outputOf(outcome, value, root, code);
+}
+
+function outputOf(
+  outcome: StandardResult<unknown>,
+  value: unknown,
+  root: string,
+  code: QueueErrorCode,
+): unknown {
   if (outcome.issues === undefined) return outcome.value;
   const issues: QueueIssue[] = outcome.issues.map((issue) => ({
     path: pathOf(root, issue),
@@ -44,6 +54,16 @@ export async function checked(
     received: shown(valueAt(value, issue)),
   }));
   throw invalid(code, issues);
+}
+
+/** {@link check}, always as a promise. */
+export async function checked(
+  schema: StandardSchema<unknown, unknown> | undefined,
+  value: unknown,
+  root: string,
+  code: QueueErrorCode,
+): Promise<unknown> {
+  return check(schema, value, root, code);
 }
 
 /**

@@ -2,6 +2,8 @@ import {
   type Attributes,
   type Context,
   context,
+  isSpanContextValid,
+  type Link,
   propagation,
   ROOT_CONTEXT,
   type Span,
@@ -80,7 +82,39 @@ export function attemptSpan(task: ClaimedTask): AttemptSpan {
     },
     ROOT_CONTEXT,
   );
-  return { span, context: trace.setSpan(producer, span) };
+  return { span, context: withSpan(producer, span) };
+}
+
+/** Without an SDK there is no span to speak of, and a context costs more than the rest of an attempt. */
+function withSpan(parent: Context, span: Span): Context {
+  return isSpanContextValid(span.spanContext()) ? trace.setSpan(parent, span) : parent;
+}
+
+/** Starts the span of a call of a batch handler: a trace of its own, linked to every producer's. */
+export function batchSpan(tasks: readonly ClaimedTask[]): AttemptSpan {
+  const links: Link[] = [];
+  for (const { headers } of tasks) {
+    const link = trace.getSpanContext(propagation.extract(ROOT_CONTEXT, headers));
+    if (link !== undefined) links.push({ context: link });
+  }
+  const queue = tasks[0]?.queue ?? '';
+  const span = tracer().startSpan(
+    `process ${queue}`,
+    {
+      kind: SpanKind.CONSUMER,
+      links,
+      attributes: {
+        'messaging.system': 'holdfast',
+        'messaging.operation.type': 'process',
+        'messaging.operation.name': 'process',
+        'messaging.destination.name': queue,
+        'messaging.batch.message_count': tasks.length,
+        'holdfast.queue.task': tasks[0]?.name ?? '',
+      },
+    },
+    ROOT_CONTEXT,
+  );
+  return { span, context: withSpan(ROOT_CONTEXT, span) };
 }
 
 /** Ends a span as failed. */

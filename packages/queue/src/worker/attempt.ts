@@ -1,9 +1,11 @@
 import type { Clock, ClockTimer } from '../clock.js';
 import { QueueError } from '../errors.js';
 import type { ClaimedTask } from '../store.js';
+import type { AttemptSpan } from '../telemetry.js';
+import type { Runner } from './runners.js';
 
 /** Why an attempt was told to stop. */
-export type StopReason = 'lost' | 'timeout' | 'closed';
+export type StopReason = 'lost' | 'timeout' | 'closed' | 'cancelled';
 
 const STOP_ERRORS: Readonly<Record<StopReason, (task: ClaimedTask) => QueueError>> = {
   lost: (task) =>
@@ -13,36 +15,38 @@ const STOP_ERRORS: Readonly<Record<StopReason, (task: ClaimedTask) => QueueError
       'QUEUE_TASK_TIMEOUT',
       `Attempt ${task.attempt} of task ${task.id} ran out of time`,
     ),
+  cancelled: (task) => new QueueError('QUEUE_TASK_CANCELLED', `Task ${task.id} was cancelled`),
   closed: (task) => new QueueError('QUEUE_CLOSED', `The worker closes while task ${task.id} runs`),
 };
 
-/** One claim being worked on: its signal, its time limit, and when its lease was last renewed. */
+/** One claim: waiting for its handler to start, being worked on, or on its way to be settled. */
 export class Attempt {
   readonly task: ClaimedTask;
-  readonly startedAt: number;
+  readonly runner: Runner;
+  /** When it came; then when its handler was started. By the worker's clock. */
+  startedAt: number;
   /** When the exchange that last renewed the lease was sent, by the worker's clock. */
   renewedAt: number;
-  readonly #clock: Clock;
-  readonly #graceMs: number;
-  readonly #controller = new AbortController();
-  readonly #timers: ClockTimer[] = [];
-  #stopped: StopReason | undefined;
-  #giveUp: () => void = () => undefined;
-  /** Resolves when the handler did not end within the grace after its signal aborted. */
-  readonly givenUp: Promise<'given up'>;
+  /** Its span, where it has one of its own. */
+  traced: AttemptSpan | undefined = undefined;
+  /** What takes the attempt's slot away when its handler outlives the grace after an abort. */
+  onGiveUp: (() => void) | undefined = undefined;
+  #controller: AbortController | undefined = undefined;
+  #stopped: StopReason | undefined = undefined;
+  #grace: ClockTimer | undefined = undefined;
+  #ended = false;
 
-  constructor(task: ClaimedTask, clock: Clock, graceMs: number) {
+  constructor(task: ClaimedTask, runner: Runner, sentAt: number, now: number) {
     this.task = task;
-    this.#clock = clock;
-    this.#graceMs = graceMs;
-    this.startedAt = clock.now();
-    this.renewedAt = this.startedAt;
-    this.givenUp = new Promise((resolve) => {
-      this.#giveUp = () => resolve('given up');
-    });
+    this.runner = runner;
+    this.renewedAt = sentAt;
+    this.startedAt = now;
   }
 
+  /** Made when it is first asked for: an AbortController costs more than all the rest of an attempt. */
   get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#stopped !== undefined) this.#abort(this.#stopped);
     return this.#controller.signal;
   }
 
@@ -51,24 +55,37 @@ export class Attempt {
     return this.#stopped;
   }
 
-  /** Starts the time limit. */
-  limit(timeoutMs: number): void {
-    this.#timers.push(this.#clock.setTimeout(() => this.stop('timeout'), timeoutMs));
+  /** Whether its handler ended or was given up. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** Aborts the signal; after the grace the attempt is given up. A lost lease overrides any other reason. */
-  stop(reason: StopReason): void {
+  stop(reason: StopReason, clock: Clock, graceMs: number): void {
+    if (this.#ended) return;
     if (this.#stopped !== undefined) {
       if (reason === 'lost') this.#stopped = reason;
       return;
     }
     this.#stopped = reason;
-    this.#timers.push(this.#clock.setTimeout(this.#giveUp, this.#graceMs));
-    this.#controller.abort(STOP_ERRORS[reason](this.task));
+    this.#grace = clock.setTimeout(() => this.onGiveUp?.(), graceMs);
+    this.#abort(reason);
   }
 
-  /** Clears its timers. */
+  #abort(reason: StopReason): void {
+    const controller = this.#controller;
+    if (controller === undefined || controller.signal.aborted) return;
+    controller.abort(STOP_ERRORS[reason](this.task));
+  }
+
+  /** The error that its signal aborted with, or would have. */
+  stopError(): unknown {
+    return this.signal.reason;
+  }
+
+  /** Nothing more happens to it. */
   end(): void {
-    for (const timer of this.#timers) timer.clear();
+    this.#ended = true;
+    this.#grace?.clear();
   }
 }

@@ -1,5 +1,5 @@
 import { invalidOption } from '../options.js';
-import type { TaskHandler } from '../task.js';
+import type { AnyHandler } from './handlers.js';
 import type { WorkerOptions } from './options.js';
 import type { AnyQueue } from './types.js';
 import { Worker } from './worker.js';
@@ -16,7 +16,7 @@ import { Worker } from './worker.js';
  */
 export function createWorker(
   queues: AnyQueue | readonly AnyQueue[],
-  handlers: readonly TaskHandler[],
+  handlers: readonly AnyHandler[],
   options?: WorkerOptions,
 ): Worker {
   if (!Array.isArray(handlers))

@@ -3,13 +3,22 @@ import type { Duration } from '../duration.js';
 import { type Logger, silentLogger } from '../logger.js';
 import { durationOption, integerOption, invalidOption, knownOptions } from '../options.js';
 
+/** Bounds between which a worker finds its concurrency by itself. */
+export interface ConcurrencyRange {
+  /** From 1 to `max`. */
+  min: number;
+  /** Up to 10000. */
+  max: number;
+}
+
 /** Options of {@link createWorker}. */
 export interface WorkerOptions {
   /**
-   * Handlers that run at once. From 1 to 10000.
+   * Handlers that run at once. From 1 to 10000. Given a range, it grows while tasks wait and more handlers get more
+   * done, and shrinks when they are not needed.
    * @defaultValue 10
    */
-  concurrency?: number;
+  concurrency?: number | ConcurrencyRange;
   /**
    * How long a task stays with a worker that says nothing: after a crash it runs again once this is over. Extended
    * every third of it while the handler runs, however long that is. At least 1 s.
@@ -47,7 +56,7 @@ export interface WorkerOptions {
 
 /** {@link WorkerOptions} with every value set. */
 export interface WorkerSettings {
-  readonly concurrency: number;
+  readonly concurrency: Readonly<ConcurrencyRange>;
   readonly leaseMs: number;
   readonly timeoutMs: number | undefined;
   readonly abortGraceMs: number;
@@ -67,6 +76,7 @@ const NAMES = [
   'logger',
   'clock',
 ];
+const MAX_CONCURRENCY = 10_000;
 
 /** Checks the options of a worker. */
 export function workerSettings(options: WorkerOptions = {}): WorkerSettings {
@@ -76,7 +86,7 @@ export function workerSettings(options: WorkerOptions = {}): WorkerSettings {
     throw invalidOption('options.clock', 'a Clock', options.clock);
   }
   return {
-    concurrency: integerOption('options.concurrency', options.concurrency, 10, [1, 10_000]),
+    concurrency: rangeOption(options.concurrency),
     leaseMs: durationOption('options.lease', options.lease, 10_000, 1_000),
     timeoutMs: timeout === undefined ? undefined : durationOption('options.timeout', timeout, 0, 1),
     abortGraceMs: durationOption('options.abortGrace', options.abortGrace, 2_000),
@@ -85,4 +95,19 @@ export function workerSettings(options: WorkerOptions = {}): WorkerSettings {
     logger: options.logger ?? silentLogger,
     clock: options.clock ?? systemClock,
   };
+}
+
+function rangeOption(value: WorkerOptions['concurrency']): ConcurrencyRange {
+  if (typeof value !== 'object' || value === null) {
+    const fixed = integerOption('options.concurrency', value, 10, [1, MAX_CONCURRENCY]);
+    return { min: fixed, max: fixed };
+  }
+  knownOptions('options.concurrency', value, ['min', 'max']);
+  const required = (name: 'min' | 'max', from: number): number =>
+    integerOption(`options.concurrency.${name}`, value[name] ?? Number.NaN, 0, [
+      from,
+      MAX_CONCURRENCY,
+    ]);
+  const min = required('min', 1);
+  return { min, max: required('max', min) };
 }

@@ -1,6 +1,6 @@
 import type { Logger } from '../logger.js';
 import type { QueueInternals } from '../queue.js';
-import type { ClaimedTask, Settlement } from '../store.js';
+import type { ClaimedTask, HistoryEntry, Settlement } from '../store.js';
 
 /** A settlement on its way to the store. */
 export interface PendingSettlement {
@@ -14,7 +14,7 @@ export interface PendingSettlement {
 /** Counts, logs and announces what the store made of a settlement. */
 export function reportSettled(
   pending: PendingSettlement,
-  verdict: 'ok' | 'stale',
+  verdict: 'ok' | 'stale' | 'cancelled',
   internals: QueueInternals,
   logger: Logger,
 ): void {
@@ -24,6 +24,10 @@ export function reportSettled(
     return;
   }
   const fields = { module: 'queue', queue: task.queue, task_id: task.id, epoch: task.epoch };
+  if (verdict === 'cancelled') {
+    logger.info(fields, 'a task ended because it was cancelled');
+    return;
+  }
   if (unsure) {
     logger.debug(fields, 'settled before the answer was lost, or taken over');
     return;
@@ -39,8 +43,7 @@ function reportAccepted(
 ): void {
   const { task, settlement, durationMs } = pending;
   const { counters, hub } = internals;
-  const { id, name, attempt, queue } = task;
-  const fields = { module: 'queue', queue, task_id: id, name, attempt };
+  const { id, name, attempt } = task;
   switch (settlement.outcome) {
     case 'completed':
       counters.completed++;
@@ -48,15 +51,12 @@ function reportAccepted(
       break;
     case 'retry':
       counters.failed++;
-      logger.warn(
-        { ...fields, error: settlement.entry.message },
-        'an attempt failed; the task will run again',
-      );
+      logger.warn(fieldsOf(task, settlement.entry), 'an attempt failed; the task will run again');
       hub.emit('task.failed', id, { name, attempt, entry: settlement.entry });
       break;
     case 'dead':
       counters.dead++;
-      logger.error({ ...fields, error: settlement.entry.message }, 'a task failed for good');
+      logger.error(fieldsOf(task, settlement.entry), 'a task failed for good');
       hub.emit('task.dead', id, { name, attempt, entry: settlement.entry });
       break;
     case 'released':
@@ -66,17 +66,20 @@ function reportAccepted(
   }
 }
 
+function fieldsOf(task: ClaimedTask, entry: HistoryEntry): object {
+  const { id, name, attempt, queue } = task;
+  return { module: 'queue', queue, task_id: id, name, attempt, error: entry.message };
+}
+
 /** Counts and announces the start of an attempt. */
-export function reportStarted(task: ClaimedTask, internals: QueueInternals | undefined): void {
-  if (internals === undefined) return;
+export function reportStarted(task: ClaimedTask, internals: QueueInternals): void {
   internals.counters.started++;
   const { id, name, attempt, epoch } = task;
   internals.hub.emit('task.started', id, { name, attempt, epoch });
 }
 
 /** Counts and announces that another worker took a task over. */
-export function reportLost(task: ClaimedTask, internals: QueueInternals | undefined): void {
-  if (internals === undefined) return;
+export function reportLost(task: ClaimedTask, internals: QueueInternals): void {
   internals.counters.lost++;
   const { id, name, attempt, epoch } = task;
   internals.hub.emit('task.lost', id, { name, attempt, epoch });

@@ -1,35 +1,53 @@
+import type { Clock } from '../clock.js';
+import type { Logger } from '../logger.js';
 import { invalidOption } from '../options.js';
+import type { QueueInternals } from '../queue.js';
+import type { ResolvedRetryPolicy } from '../retry.js';
 import type { ClaimedTask } from '../store.js';
-import type { TaskHandler } from '../task.js';
+import type { AnyHandler } from './handlers.js';
 import type { WorkerSettings } from './options.js';
-import type { Runner } from './run-attempt.js';
 import type { AnyQueue } from './types.js';
+
+/** How a task of one queue is run. */
+export interface Runner {
+  readonly handler: AnyHandler;
+  readonly policy: ResolvedRetryPolicy;
+  readonly timeoutMs: number | undefined;
+  readonly maxResultBytes: number;
+  readonly worker: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly internals: QueueInternals;
+}
 
 /** How a worker runs the tasks of its queues, by queue and name. */
 export class Runners {
-  readonly #byKey = new Map<string, Runner>();
+  readonly #byQueue = new Map<string, Map<string, Runner>>();
 
   constructor(
     queues: Iterable<AnyQueue>,
-    handlers: readonly TaskHandler[],
+    handlers: readonly AnyHandler[],
     worker: string,
     settings: WorkerSettings,
   ) {
     const { logger, clock, timeoutMs } = settings;
-    for (const queue of queues) {
+    for (const { name, internals } of queues) {
+      const byName = new Map<string, Runner>();
+      this.#byQueue.set(name, byName);
       for (const handler of handlers) {
-        const key = keyOf(queue.name, handler.task.name);
-        if (this.#byKey.has(key)) {
-          throw invalidOption('handlers', 'at most one handler for a task', handler.task.name);
+        const { task } = handler;
+        if (byName.has(task.name)) {
+          throw invalidOption('handlers', 'at most one handler for a task', task.name);
         }
-        this.#byKey.set(key, {
+        byName.set(task.name, {
           handler,
-          policy: handler.task.retryOver(queue.internals.retry),
-          timeoutMs: handler.task.timeoutMs ?? timeoutMs,
-          maxResultBytes: queue.internals.maxPayloadBytes,
+          policy: task.retryOver(internals.retry),
+          timeoutMs: task.timeoutMs ?? timeoutMs,
+          maxResultBytes: internals.maxPayloadBytes,
           worker,
           logger,
-          now: () => clock.now(),
+          clock,
+          internals,
         });
       }
     }
@@ -37,10 +55,6 @@ export class Runners {
 
   /** Undefined when no handler here knows the task. */
   of({ queue, name }: ClaimedTask): Runner | undefined {
-    return this.#byKey.get(keyOf(queue, name));
+    return this.#byQueue.get(queue)?.get(name);
   }
-}
-
-function keyOf(queue: string, task: string): string {
-  return `${queue}\0${task}`;
 }

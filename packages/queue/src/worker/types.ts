@@ -19,9 +19,13 @@ export interface WorkerCloseReport {
 
 /** Counters and gauges of a worker. */
 export interface WorkerStats {
-  readonly state: 'new' | 'running' | 'closing' | 'closed';
-  /** Handlers running now. */
+  readonly state: 'new' | 'running' | 'paused' | 'closing' | 'closed';
+  /** Tasks whose handlers run now. */
   readonly running: number;
+  /** Tasks claimed ahead that start as soon as a handler ends. */
+  readonly waiting: number;
+  /** Handlers that may run at once, as it stands. */
+  readonly concurrency: number;
   /** Outcomes waiting for the next exchange. */
   readonly unsettled: number;
   readonly exchanges: number;

@@ -1,0 +1,217 @@
+import type { ClaimedTask, Settlement } from '../store.js';
+import type { Attempt, StopReason } from './attempt.js';
+import { Backlog } from './backlog.js';
+import { Deadlines } from './deadlines.js';
+import { isBatchHandler } from './handlers.js';
+import type { WorkerSettings } from './options.js';
+import { Prefetch } from './prefetch.js';
+import { reportStarted } from './report.js';
+import { runAttempt } from './run-attempt.js';
+import { runBatch } from './run-batch.js';
+import type { Turn } from './turn.js';
+
+/** Most tasks that wait in the process, whatever the size of batches. */
+const MAX_WAITING = 1_000;
+
+/** Where {@link Slots} tells what happens. */
+export interface SlotsHost {
+  /** An attempt ended; see `AttemptEnd`. */
+  ended(attempt: Attempt, settlement: Settlement | undefined, durationMs: number): void;
+  /** A task goes back to the store without having been started. */
+  unstarted(task: ClaimedTask): void;
+  /** Slots may have become free, and outcomes wait to be settled. */
+  freed(): void;
+}
+
+/** The handlers that run, and the tasks that wait for one of their slots. */
+export class Slots {
+  readonly #settings: WorkerSettings;
+  readonly #host: SlotsHost;
+  readonly #turn: Turn;
+  readonly #backlog = new Backlog();
+  readonly #running = new Map<string, Attempt>();
+  readonly #deadlines: Deadlines;
+  readonly #prefetch = new Prefetch();
+  readonly #batchSize: number;
+  #limit: number;
+  #used = 0;
+  #pumping = false;
+  #open = true;
+
+  constructor(
+    settings: WorkerSettings,
+    limit: number,
+    batchSize: number,
+    turn: Turn,
+    host: SlotsHost,
+  ) {
+    this.#settings = settings;
+    this.#host = host;
+    this.#turn = turn;
+    this.#limit = limit;
+    this.#batchSize = batchSize;
+    this.#deadlines = new Deadlines(settings.clock, (attempt) => this.stop(attempt, 'timeout'));
+  }
+
+  /** Tasks whose handlers run. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Tasks that wait for a slot. */
+  get waiting(): number {
+    return this.#backlog.size;
+  }
+
+  /** Handlers that may run at once. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  set limit(limit: number) {
+    this.#limit = limit;
+    this.pump();
+  }
+
+  /** Slots in use: as many as tasks, except that a batch takes one. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** How many tasks may be claimed now. */
+  room(): number {
+    if (!this.#open) return 0;
+    const free = Math.max(0, this.#limit - this.#used) * this.#batchSize;
+    const calls = this.#prefetch.ahead(this.#limit, this.#settings.clock.now());
+    const ahead = Math.min(MAX_WAITING, calls * this.#batchSize);
+    const waiting = this.#backlog.size;
+    // Claims ahead come in few large helpings rather than one by one.
+    if (free === 0 && waiting * 2 > ahead) return 0;
+    return Math.max(0, free + ahead - waiting);
+  }
+
+  /** Puts a claimed task in line; `pump` starts it. */
+  add(attempt: Attempt): void {
+    this.#backlog.push(attempt);
+  }
+
+  /** Starts what has a free slot. */
+  pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    const { clock, leaseMs } = this.#settings;
+    while (this.#open && this.#used < this.#limit && this.#backlog.size > 0) {
+      const now = clock.now();
+      if (this.#turn.isOver(now)) {
+        this.#turn.next(() => this.pump());
+        break;
+      }
+      const attempt = this.#backlog.shift();
+      if (attempt === undefined) break;
+      // The process stood still for so long that another worker may have the task.
+      if (now - attempt.renewedAt >= leaseMs) this.#host.unstarted(attempt.task);
+      else this.#start(attempt, now);
+    }
+    this.#pumping = false;
+    this.#host.freed();
+  }
+
+  /** Tells an attempt to stop. */
+  stop(attempt: Attempt, reason: StopReason): void {
+    attempt.stop(reason, this.#settings.clock, this.#settings.abortGraceMs);
+  }
+
+  /** Tells every attempt to stop. */
+  stopAll(reason: StopReason): void {
+    for (const attempt of [...this.#running.values()]) this.stop(attempt, reason);
+  }
+
+  /** Whether this is the run of its task that counts. */
+  has(attempt: Attempt): boolean {
+    return this.#running.get(attempt.task.id) === attempt;
+  }
+
+  /** Running attempts whose lease was last renewed before a time. */
+  renewedBefore(time: number): Attempt[] {
+    const due: Attempt[] = [];
+    for (const attempt of this.#running.values()) {
+      if (attempt.renewedAt <= time && attempt.stopped !== 'lost') due.push(attempt);
+    }
+    return due;
+  }
+
+  /** Hands back what came by a time and still waits. Whether that was anything. */
+  handBack(time: number): boolean {
+    const old = this.#backlog.take(Number.POSITIVE_INFINITY, (a) => a.startedAt <= time);
+    if (old.length > 0) this.#prefetch.reset();
+    for (const { task } of old) this.#host.unstarted(task);
+    return old.length > 0;
+  }
+
+  /** Starts nothing more and hands back what waits, until it is opened again. */
+  shut(): void {
+    this.#open = false;
+    this.handBack(Number.POSITIVE_INFINITY);
+  }
+
+  /** Starts tasks again. */
+  reopen(): void {
+    this.#open = true;
+  }
+
+  /** Clears timers. */
+  close(): void {
+    this.#deadlines.close();
+  }
+
+  #start(first: Attempt, now: number): void {
+    if (this.#used++ === 0) this.#prefetch.busy(now);
+    const { handler } = first.runner;
+    if (!isBatchHandler(handler)) {
+      this.#enter(first, now);
+      runAttempt(first, handler, this.#endOfOne);
+      return;
+    }
+    const size = handler.batchSize - 1;
+    const rest = this.#backlog.take(size, (attempt) => attempt.runner === first.runner);
+    const attempts = [first, ...rest];
+    for (const attempt of attempts) this.#enter(attempt, now);
+    let left = attempts.length;
+    void runBatch(attempts, handler, (attempt, settlement) => {
+      const ended = this.#leave(attempt, settlement);
+      if (--left > 0) return;
+      this.#free(ended, ended - now);
+    });
+  }
+
+  #enter(attempt: Attempt, now: number): void {
+    attempt.startedAt = now;
+    const { task, runner } = attempt;
+    const older = this.#running.get(task.id);
+    // The store lost a claim of ours in a crash and gave it out again: the older run must not go on.
+    if (older !== undefined) this.stop(older, 'lost');
+    this.#running.set(task.id, attempt);
+    reportStarted(task, runner.internals);
+    if (runner.timeoutMs !== undefined) this.#deadlines.add(attempt, runner.timeoutMs);
+  }
+
+  readonly #endOfOne = (attempt: Attempt, settlement: Settlement | undefined): void => {
+    const now = this.#leave(attempt, settlement);
+    this.#free(now, now - attempt.startedAt);
+  };
+
+  #leave(attempt: Attempt, settlement: Settlement | undefined): number {
+    const now = this.#settings.clock.now();
+    const { task, runner } = attempt;
+    if (this.#running.get(task.id) === attempt) this.#running.delete(task.id);
+    if (runner.timeoutMs !== undefined) this.#deadlines.delete(attempt, runner.timeoutMs);
+    this.#host.ended(attempt, settlement, Math.max(0, now - attempt.startedAt));
+    return now;
+  }
+
+  #free(now: number, durationMs: number): void {
+    if (--this.#used === 0) this.#prefetch.idle(now);
+    this.#prefetch.ended(Math.max(0, durationMs));
+    this.pump();
+  }
+}
