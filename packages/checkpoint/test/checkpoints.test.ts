@@ -47,7 +47,8 @@ describe('save and load', () => {
     await fc.assert(
       fc.asyncProperty(fc.jsonValue({ stringUnit: 'binary' }), async (state) => {
         await checkpoints.save('any', state);
-        expect((await checkpoints.load('any')).state).toEqual(state);
+        // As JSON has it: -0 is 0.
+        expect((await checkpoints.load('any')).state).toEqual(JSON.parse(JSON.stringify(state)));
       }),
     );
   });

@@ -34,7 +34,8 @@ describe('splitState', () => {
   it('gives back any JSON state, deeply equal', () => {
     fc.assert(
       fc.property(fc.jsonValue({ stringUnit: 'binary' }), (state) => {
-        expect(join(split(state))).toEqual(state);
+        // As JSON has it: -0 is 0.
+        expect(join(split(state))).toEqual(JSON.parse(JSON.stringify(state)));
       }),
     );
   });
