@@ -1,41 +1,84 @@
 import { type Clock, systemClock } from '../clock.js';
 import { QueueError } from '../errors.js';
-import { invalidOption, knownOptions } from '../options.js';
+import { integerOption, invalidOption, knownOptions, shown } from '../options.js';
 import type {
   Alteration,
+  Edit,
   EnqueueOutcome,
+  EventPage,
+  EventsRequest,
   ExchangeReply,
   ExchangeRequest,
   NewTask,
   PageRequest,
+  QueueMinute,
   QueuePatch,
   QueueStats,
   QueueStore,
+  ScheduleFilter,
+  ScheduleOp,
+  ScheduleRecord,
+  StoreFeature,
   StoreTraits,
   SweepReport,
   TaskFilter,
   TaskRecord,
 } from '../store.js';
-import { MemoryQueue, toRecord } from './memory-queue.js';
-import { MemoryTasks } from './memory-tasks.js';
+import { changeTask, fits } from './memory/changes.js';
+import { MemoryJournal } from './memory/journal.js';
+import { MemoryQueue } from './memory/queue.js';
+import { MemorySchedules } from './memory/schedules.js';
+import { toRecord } from './memory/task.js';
+import { MemoryTasks } from './memory/tasks.js';
 
 /** Options of {@link memoryStore}. */
 export interface MemoryStoreOptions {
   /** @defaultValue the system's */
   clock?: Clock;
+  /**
+   * How many events are kept at least; twice as many at most.
+   * @defaultValue 10000
+   */
+  events?: number;
 }
+
+const FEATURES: readonly StoreFeature[] = [
+  'dedup',
+  'limits',
+  'groups',
+  'flows',
+  'schedules',
+  'cancel',
+  'redrive',
+  'filters',
+  'edits',
+  'move',
+  'progress',
+  'events',
+  'metrics',
+];
 
 class MemoryStore implements QueueStore {
   readonly name = 'memory';
-  readonly traits: StoreTraits = { durable: 'none', transactional: false, push: true };
+  readonly traits: StoreTraits = {
+    durable: 'none',
+    transactional: false,
+    push: true,
+    features: FEATURES,
+  };
   readonly #clock: Clock;
-  readonly #tasks: MemoryTasks = new MemoryTasks((queue) => this.#wake(queue));
+  readonly #journal: MemoryJournal;
+  readonly #tasks: MemoryTasks;
+  readonly #schedules = new MemorySchedules();
   readonly #wakers = new Map<string, Set<(queue: string) => void>>();
   #closed = false;
 
   constructor(options: MemoryStoreOptions = {}) {
-    knownOptions('options', options, ['clock']);
+    knownOptions('options', options, ['clock', 'events']);
     this.#clock = options.clock ?? systemClock;
+    const events = integerOption('options.events', options.events, 10_000, [1, 10_000_000]);
+    this.#journal = new MemoryJournal(this.#clock, events);
+    this.#tasks = new MemoryTasks((queue) => this.#wake(queue), this.#journal);
   }
 
   async migrate(): Promise<void> {
@@ -51,14 +94,24 @@ class MemoryStore implements QueueStore {
       throw invalidOption('options.tx', 'absent: the memory store has no transactions', options.tx);
     }
     const ids = new Set<string>();
-    for (const { id } of tasks) {
+    for (const { id, waitFor } of tasks) {
       if (this.#tasks.byId.has(id) || ids.has(id)) {
         throw new QueueError('QUEUE_TASK_CONFLICT', `There is a task ${id} already`);
+      }
+      const unknown = waitFor?.ids.find((child) => !ids.has(child));
+      if (unknown !== undefined) {
+        const text = `Task ${id} waits for ${shown(unknown)}, which does not come before it`;
+        throw new QueueError('QUEUE_INPUT_INVALID', text);
       }
       ids.add(id);
     }
     const now = this.#clock.now();
-    const outcomes = tasks.map((task) => this.#tasks.add(task, now));
+    const placed = new Map<string, string>();
+    const outcomes = tasks.map((task) => {
+      const outcome = this.#tasks.add(task, now, placed);
+      if (outcome.id !== task.id) placed.set(task.id, outcome.id);
+      return outcome;
+    });
     for (const queue of new Set(tasks.map((task) => task.queue))) this.#wake(queue);
     return outcomes;
   }
@@ -67,18 +120,26 @@ class MemoryStore implements QueueStore {
     this.#open();
     const now = this.#clock.now();
     const { worker, claim, leaseMs } = request;
-    const settled = request.settle.map((settlement) => this.#tasks.settle(settlement, worker, now));
+    const cancelled: number[] = [];
+    const settled = request.settle.map((settlement, index) => {
+      const verdict = this.#tasks.settle(settlement, worker, now);
+      if (verdict !== 'cancelled') return verdict;
+      cancelled.push(index);
+      return 'ok';
+    });
     const extended = request.extend.map((lease) =>
-      this.#tasks.extend(lease, worker, now + leaseMs),
+      this.#tasks.extend(lease, worker, now + leaseMs, now),
     );
-    if (claim.limit > 0) for (const queue of claim.queues) this.#tasks.promote(queue, now);
+    if (claim.limit > 0)
+      for (const name of claim.queues) this.#tasks.queues.get(name)?.promote(now);
     const claimed = this.#tasks.claim(claim.queues, claim.limit, worker, now, leaseMs);
     let nextDueAt: number | null = null;
     for (const name of claim.queues) {
-      const due = this.#tasks.queues.get(name)?.nextDue()?.runAt;
-      if (due !== undefined && (nextDueAt === null || due < nextDueAt)) nextDueAt = due;
+      const due = this.#tasks.queues.get(name)?.nextDueAt(now) ?? null;
+      if (due !== null && (nextDueAt === null || due < nextDueAt)) nextDueAt = due;
     }
-    return { now, settled, extended, claimed, nextDueAt };
+    const reply = { now, settled, extended, claimed, nextDueAt };
+    return cancelled.length === 0 ? reply : { ...reply, cancelled };
   }
 
   async onWake(queues: readonly string[], wake: (queue: string) => void): Promise<AsyncDisposable> {
@@ -103,10 +164,24 @@ class MemoryStore implements QueueStore {
     const died: { id: string; queue: string; name: string }[] = [];
     let lapsed = 0;
     for (const task of due.slice(0, limit)) {
-      if (this.#tasks.lapse(task, now)) lapsed++;
-      else died.push({ id: task.task.id, queue: task.task.queue, name: task.task.name });
+      const end = this.#tasks.lapse(task, now);
+      if (end === 'lapsed') lapsed++;
+      else if (end === 'died')
+        died.push({ id: task.task.id, queue: task.task.queue, name: task.task.name });
     }
-    return { lapsed, died, pruned: this.#tasks.prune(limit, now) };
+    const fired = this.#fire(limit, now);
+    const pruned = this.#tasks.prune(limit, now);
+    return { lapsed, died, pruned, ...(fired === 0 ? {} : { fired }) };
+  }
+
+  #fire(limit: number, now: number): number {
+    return this.#schedules.fire(limit, now, (task, subject) => {
+      if (this.#tasks.add(task, now, new Map()).outcome === 'duplicate') return false;
+      const { queue, name } = task;
+      this.#journal.note({ at: now, type: 'schedule.fired', queue, subject, name });
+      this.#wake(queue);
+      return true;
+    });
   }
 
   async find(filter: TaskFilter, page: PageRequest): Promise<TaskRecord[]> {
@@ -130,39 +205,93 @@ class MemoryStore implements QueueStore {
       if (queues === undefined && empty && !queue.configured) continue;
       const { paused, pausedReason, pausedBy } = queue;
       const oldestReadyAt = this.#tasks.oldestReady(name);
-      listed.push({ queue: name, paused, pausedReason, pausedBy, counts, oldestReadyAt, now });
+      const { blocked } = queue;
+      const limits = queue.limits();
+      listed.push({
+        queue: name,
+        paused,
+        pausedReason,
+        pausedBy,
+        counts,
+        oldestReadyAt,
+        now,
+        ...(blocked === 0 ? {} : { blocked }),
+        ...(limits === undefined ? {} : { limits }),
+      });
     }
     return listed;
   }
 
   async alter(filter: TaskFilter, change: Alteration, limit: number): Promise<string[]> {
+    return this.#change(filter, change, limit);
+  }
+
+  async edit(filter: TaskFilter, change: Edit, limit: number): Promise<string[]> {
+    return this.#change(filter, change, limit);
+  }
+
+  #change(filter: TaskFilter, change: Alteration | Edit, limit: number): string[] {
     this.#open();
     const now = this.#clock.now();
-    const fits = FITS[change.kind];
-    const found = this.#tasks.matching(filter).filter((task) => fits.includes(task.state));
+    const changed: string[] = [];
+    const stillFits = fits(change);
+    const found = this.#tasks.matching(filter).filter(stillFits);
     found.sort((a, b) => compare(a.task.id, b.task.id));
-    const changed = found.slice(0, limit);
-    for (const task of changed) this.#tasks.change(task, change, now);
-    if (change.kind === 'redrive') {
-      for (const queue of new Set(changed.map((task) => task.task.queue))) this.#wake(queue);
+    const woken = new Set<string>();
+    for (const task of found) {
+      if (changed.length >= limit) break;
+      // One change can end another task, as that of a child ends its parent.
+      if (this.#tasks.byId.get(task.task.id) !== task || !stillFits(task)) continue;
+      if (!changeTask(this.#tasks, task, change, changed.length, now)) continue;
+      changed.push(task.task.id);
+      woken.add(task.task.queue);
     }
-    return changed.map((task) => task.task.id);
+    if (WAKING.includes(change.kind)) for (const queue of woken) this.#wake(queue);
+    return changed;
   }
 
   async control(name: string, patch: QueuePatch): Promise<void> {
     this.#open();
     const queue = this.#tasks.queue(name);
+    const now = this.#clock.now();
     queue.configured = true;
-    if (patch.paused === undefined) return;
-    queue.paused = patch.paused;
-    queue.pausedReason = patch.paused ? (patch.reason ?? null) : null;
-    queue.pausedBy = patch.paused ? (patch.by ?? null) : null;
-    if (!patch.paused) this.#wake(name);
+    queue.setLimits(patch, now);
+    if (patch.paused !== undefined) {
+      const type = patch.paused ? 'queue.paused' : 'queue.resumed';
+      if (queue.paused !== patch.paused) {
+        this.#journal.note({ at: now, type, queue: name, subject: name });
+      }
+      queue.paused = patch.paused;
+      queue.pausedReason = patch.paused ? (patch.reason ?? null) : null;
+      queue.pausedBy = patch.paused ? (patch.by ?? null) : null;
+    }
+    if (!queue.paused) this.#wake(name);
+  }
+
+  async schedule(ops: readonly ScheduleOp[]): Promise<(ScheduleRecord | null)[]> {
+    this.#open();
+    return this.#schedules.apply(ops, this.#clock.now());
+  }
+
+  async schedules(filter: ScheduleFilter): Promise<ScheduleRecord[]> {
+    this.#open();
+    return this.#schedules.list(filter);
+  }
+
+  async events(request: EventsRequest): Promise<EventPage> {
+    this.#open();
+    return this.#journal.read(request);
+  }
+
+  async minutes(queue: string, fromMs: number, toMs: number): Promise<QueueMinute[]> {
+    this.#open();
+    return this.#journal.minutes(queue, fromMs, toMs);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#wakers.clear();
+    this.#journal.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -178,12 +307,8 @@ class MemoryStore implements QueueStore {
   }
 }
 
-/** The states that each change fits. */
-const FITS: Readonly<Record<Alteration['kind'], readonly string[]>> = {
-  redrive: ['dead'],
-  cancel: ['ready', 'scheduled'],
-  remove: ['ready', 'scheduled', 'completed', 'dead', 'cancelled'],
-};
+/** Changes that can make something ready. */
+const WAKING: readonly string[] = ['redrive', 'promote', 'move', 'reprioritise'];
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;

@@ -1,5 +1,5 @@
-import type { NewTask } from '../store.js';
-import { Heap } from './heap.js';
+import type { NewTask } from '../../store.js';
+import { Heap } from '../heap.js';
 
 interface HeldKey {
   readonly queue: string;
@@ -12,6 +12,8 @@ interface HeldKey {
 /** A key whose time is over while its task is live is looked at again after this. */
 const RECHECK_MS = 60_000;
 
+type Keyed = Pick<NewTask, 'id' | 'queue' | 'key'>;
+
 /** Idempotency keys: each is held for its time, and as long as its task is live. */
 export class MemoryKeys {
   readonly #isLive: (id: string) => boolean;
@@ -22,24 +24,33 @@ export class MemoryKeys {
     this.#isLive = isLive;
   }
 
-  /** Takes the task's key if it is free. The id of the task that holds it afterwards. */
-  take({ id, queue, key }: NewTask, now: number): string {
+  /** Takes the task's key for its time from `since` if it is free. The id of the task that holds it afterwards. */
+  take(task: Keyed, now: number, since: number = now): string {
+    const { id, queue, key } = task;
     if (key === undefined) return id;
+    const holder = this.holder(task, now);
+    if (holder !== undefined) return holder;
     let keys = this.#byQueue.get(queue);
     if (keys === undefined) {
       keys = new Map();
       this.#byQueue.set(queue, keys);
     }
-    const held = keys.get(key.value);
-    if (held !== undefined && (held.expiresAt > now || this.#isLive(held.id))) return held.id;
-    const taken: HeldKey = { queue, value: key.value, id, expiresAt: now + key.ttlMs };
+    const taken: HeldKey = { queue, value: key.value, id, expiresAt: since + key.ttlMs };
     keys.set(key.value, taken);
     this.#expiring.push({ at: taken.expiresAt, key: taken });
     return id;
   }
 
-  /** Frees the key of a task that is removed. */
-  free({ id, queue, key }: NewTask): void {
+  /** The id of the task that holds the key of this one. */
+  holder({ queue, key }: Keyed, now: number): string | undefined {
+    if (key === undefined) return undefined;
+    const held = this.#byQueue.get(queue)?.get(key.value);
+    if (held === undefined) return undefined;
+    return held.expiresAt > now || this.#isLive(held.id) ? held.id : undefined;
+  }
+
+  /** Frees the key of a task. */
+  free({ id, queue, key }: Keyed): void {
     const keys = this.#byQueue.get(queue);
     if (key !== undefined && keys?.get(key.value)?.id === id) keys.delete(key.value);
   }

@@ -1,0 +1,135 @@
+import type { Alteration, Edit } from '../../store.js';
+import type { MemoryTask } from './task.js';
+import type { MemoryTasks } from './tasks.js';
+
+type Fits = (task: MemoryTask) => boolean;
+
+const atRest: Fits = ({ state }) => state !== 'leased';
+const waiting: Fits = ({ state }) => state === 'ready' || state === 'scheduled';
+
+/** Which tasks a change fits, apart from what only its turn can tell. */
+export function fits(change: Alteration | Edit): Fits {
+  switch (change.kind) {
+    case 'redrive':
+      return ({ state }) => state === 'dead';
+    case 'cancel':
+      return change.running
+        ? (task) => waiting(task) || (task.state === 'leased' && !task.cancelRequested)
+        : waiting;
+    case 'remove':
+      return atRest;
+    case 'promote':
+      return ({ state, blockedBy }) => state === 'scheduled' && blockedBy === null;
+    case 'reprioritise':
+      return waiting;
+    case 'move':
+      return ({ state, blockedBy, parents, children, task }) =>
+        (state === 'ready' || state === 'dead' || (state === 'scheduled' && blockedBy === null)) &&
+        parents.length === 0 &&
+        children.length === 0 &&
+        task.queue !== change.queue;
+  }
+}
+
+/** Changes a task that the change fits; `index` counts those of the same call. Whether it was changed. */
+export function changeTask(
+  tasks: MemoryTasks,
+  task: MemoryTask,
+  change: Alteration | Edit,
+  index: number,
+  now: number,
+): boolean {
+  const queue = tasks.queue(task.task.queue);
+  switch (change.kind) {
+    case 'redrive':
+      return redrive(tasks, task, change, index, now);
+    case 'cancel':
+      tasks.enter(task, now, { kind: 'cancelled', ...who(change) });
+      if (task.state === 'leased') {
+        task.cancelRequested = true;
+      } else {
+        task.holder = null;
+        tasks.finish(task, 'cancelled', now);
+      }
+      return true;
+    case 'remove':
+      remove(tasks, task, now);
+      return true;
+    case 'promote':
+      task.runAt = now;
+      queue.arrive(task, now);
+      return true;
+    case 'reprioritise':
+      task.task = { ...task.task, priority: change.priority };
+      queue.move(task, task.state, task.blockedBy);
+      return true;
+    case 'move':
+      return move(tasks, task, change.queue, now);
+  }
+}
+
+function who({ by, reason }: Alteration): { by?: string; reason?: string } {
+  return { ...(by === undefined ? {} : { by }), ...(reason === undefined ? {} : { reason }) };
+}
+
+function redrive(
+  tasks: MemoryTasks,
+  task: MemoryTask,
+  change: Alteration & { kind: 'redrive' },
+  index: number,
+  now: number,
+): boolean {
+  const { payload, everyMs = 0 } = change;
+  if (tasks.keys.take(task.task, now, task.enqueuedAt) !== task.task.id) return false;
+  const edited = payload === undefined ? {} : { edited: true as const };
+  tasks.enter(task, now, { kind: 'redriven', ...who(change), ...edited });
+  if (payload !== undefined) task.task = { ...task.task, payload };
+  task.holder = null;
+  task.attempts = 0;
+  task.finishedAt = null;
+  task.expiresAt = null;
+  task.progress = null;
+  task.runAt = now + index * everyMs;
+  task.seq = tasks.nextSeq();
+  tasks.queue(task.task.queue).join(task, now, false);
+  tasks.journal.task('task.redriven', task, now, true);
+  tasks.flows.wait(task, now);
+  tasks.flows.revived(task);
+  return true;
+}
+
+function remove(tasks: MemoryTasks, task: MemoryTask, now: number): void {
+  const live = task.finishedAt === null;
+  for (const id of task.children) {
+    const child = tasks.byId.get(id);
+    if (child !== undefined) child.parents = child.parents.filter((parent) => parent !== task);
+  }
+  tasks.drop(task, now);
+  tasks.keys.free(task.task);
+  if (live) tasks.flows.ended(task, now);
+}
+
+function move(tasks: MemoryTasks, task: MemoryTask, to: string, now: number): boolean {
+  const from = tasks.queue(task.task.queue);
+  const moved = { ...task.task, queue: to };
+  if (tasks.keys.take(moved, now, task.enqueuedAt) !== moved.id) return false;
+  tasks.keys.free(task.task);
+  const { state } = task;
+  from.leave(task);
+  from.freeSlot(task, now);
+  if (state !== 'dead') from.part(task, now);
+  else if (task.group !== null) from.forget(task.group, now);
+  task.group = null;
+  task.holder = null;
+  task.task = moved;
+  task.seq = tasks.nextSeq();
+  const queue = tasks.queue(to);
+  queue.enter(task);
+  if (state === 'dead') {
+    queue.move(task, 'dead');
+    return true;
+  }
+  queue.join(task, now, true);
+  queue.arrive(task, now);
+  return true;
+}
