@@ -1,0 +1,80 @@
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { build } from './build.mjs';
+import { chooseWorks, readOptions, UsageError } from './options.mjs';
+import { report } from './report.mjs';
+import { startServices } from './services.mjs';
+import { printRows } from './table.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Folders that hold a suite. */
+function suites() {
+  return readdirSync(root).filter((name) =>
+    statSync(new URL(`../${name}/index.mjs`, import.meta.url), { throwIfNoEntry: false }),
+  );
+}
+
+/** Runs the works one after another; one that fails is told, and the others still run. */
+async function runWorks(works, context) {
+  const results = [];
+  const failures = [];
+  for (const work of works) {
+    const start = Date.now();
+    console.error(`\n${work.name}: ${work.title}`);
+    try {
+      const { rows = [], reference = [] } = (await work.run(context)) ?? {};
+      results.push({ work, rows, reference });
+      for (const row of rows) console.error(`  ${row.line}`);
+      for (const { what, value } of reference) console.error(`  ${what}: ${value}`);
+    } catch (error) {
+      failures.push({ work, error });
+      console.error(`  not measured: ${error.stack ?? error}`);
+    }
+    console.error(`  (${Math.round((Date.now() - start) / 1_000)} s)`);
+  }
+  return { results, failures };
+}
+
+async function main() {
+  const options = readOptions(process.argv.slice(2), suites());
+  const { suite } = await import(`../${options.suite}/index.mjs`);
+  const works = chooseWorks(suite.works, options.only);
+  if (options.build) build(suite.packages);
+
+  const start = new Date();
+  const [load] = loadavg();
+  const services = await startServices(suite.services);
+  try {
+    const context = {
+      rounds: options.rounds,
+      /** The first in a full run, the second with --quick. */
+      size: (full, quick) => (options.quick ? quick : full),
+      services,
+      progress: (text) => console.error(`  ${text}`),
+    };
+    const offered = works.filter((work) => work.available?.(context) ?? true);
+    await suite.prepare?.(context);
+    const { results, failures } = await runWorks(offered, context);
+    const rows = results.flatMap((result) => result.rows);
+    if (options.json) console.log(JSON.stringify(rows.map(({ json }) => json)));
+    else printRows(rows);
+    if (options.records) {
+      const facts = { start, load, options, services, results, failures };
+      const file = new URL(`../${options.suite}/RESULTS.md`, import.meta.url);
+      writeFileSync(file, await report(suite, facts));
+      console.error(`\nwritten: benchmarks/${options.suite}/RESULTS.md`);
+    }
+    return failures.length === 0 ? 0 : 1;
+  } finally {
+    await services.stop();
+  }
+}
+
+try {
+  process.exit(await main());
+} catch (error) {
+  console.error(error instanceof UsageError ? error.message : error);
+  process.exit(1);
+}

@@ -1,0 +1,40 @@
+import pg from 'pg';
+import { now, pause } from './measure.mjs';
+
+const withClient = async (url, use) => {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    return await use(client);
+  } finally {
+    await client.end();
+  }
+};
+
+/** The URL of another database of the server. */
+export function databaseUrl(server, name) {
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+/**
+ * A fresh database, copied from a template when one is given. What it costs the disk is over when this resolves.
+ *
+ * @returns its URL
+ */
+export async function freshDatabase(server, name, template) {
+  await withClient(server, async (client) => {
+    await client.query(`drop database if exists ${name} with (force)`);
+    await client.query(`create database ${name}${template ? ` template ${template}` : ''}`);
+    await client.query('checkpoint');
+  });
+  return databaseUrl(server, name);
+}
+
+/** Polls a query that gives `count` until that is none; resolves with the time. */
+export const untilNone = (url, query) =>
+  withClient(url, async (client) => {
+    while ((await client.query(query)).rows[0].count > 0) await pause(2);
+    return now();
+  });
