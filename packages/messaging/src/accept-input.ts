@@ -86,11 +86,13 @@ class Checker {
 
   metadata(value: unknown): Record<string, unknown> | null {
     if (value === undefined || value === null) return null;
-    if (typeof value !== 'object' || Array.isArray(value)) {
-      return this.fail('metadata', 'a plain object', value);
-    }
+    if (!isObject(value)) return this.fail('metadata', 'a plain object', value);
     const json = jsonOf(value);
-    if (json === null) return this.fail('metadata', 'plain JSON data', value);
+    const parsed: unknown = json === null ? null : JSON.parse(json);
+    if (json === null || !isObject(parsed) || isDeeperThan(parsed, LIMITS.metadataDepth)) {
+      const rule = `plain JSON data of at most ${LIMITS.metadataDepth} levels`;
+      return this.fail('metadata', rule, value);
+    }
     if (Buffer.byteLength(json) > LIMITS.metadataBytes) {
       return this.fail('metadata', `at most ${LIMITS.metadataBytes} bytes as JSON`, value);
     }
@@ -98,7 +100,7 @@ class Checker {
     if (/(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i.test(json)) {
       return this.fail('metadata', 'JSON without NUL and half surrogate pairs', value);
     }
-    return JSON.parse(json) as Record<string, unknown>;
+    return parsed;
   }
 
   header(path: string, value: unknown, max: number): string | null {
@@ -109,11 +111,20 @@ class Checker {
   }
 }
 
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Ends at the limit: deeper data would exhaust the stack of whoever walks through it, the database's too. */
+function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeperThan(inner, levels - 1));
+}
+
 function jsonOf(value: object): string | null {
   try {
     return JSON.stringify(value) ?? null;
   } catch {
-    return null; // circular, or a BigInt
+    return null; // circular, a BigInt, or far too deep
   }
 }
 

@@ -9,6 +9,8 @@ export const LIMITS = {
   idempotencyKey: 255,
   /** Bytes of `metadata` as JSON. */
   metadataBytes: 16_384,
+  /** Levels of objects and arrays in `metadata`. */
+  metadataDepth: 64,
   requestId: 128,
   templateKey: 64,
   templateBody: 4_000,

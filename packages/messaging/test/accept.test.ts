@@ -6,6 +6,12 @@ import { pipeline } from './support/pipeline.js';
 
 const input = (fields: object = {}): AcceptInput => ({ clientId: 'ann', text: 'hello', ...fields });
 
+const nested = (levels: number): object => {
+  let value: object = {};
+  for (let i = 1; i < levels; i += 1) value = { a: value };
+  return value;
+};
+
 async function refusal(
   fields: object,
   options: object = {},
@@ -41,6 +47,10 @@ describe('input that breaks a rule is refused, named and not stored', () => {
     ['metadata', { metadata: { big: 'x'.repeat(20_000) } }],
     ['metadata', { metadata: { deep: [{ text: 'a\u0000b' }] } }],
     ['metadata', { metadata: { n: 1n } }],
+    ['metadata', { metadata: new Date() }],
+    ['metadata', { metadata: nested(65) }],
+    ['metadata', { metadata: nested(3_000) }],
+    ['metadata', { metadata: nested(20_000) }],
     ['surprise', { surprise: 1 }],
   ])('%s', async (path, fields) => {
     const { code, errors } = await refusal(fields);
@@ -55,6 +65,12 @@ describe('input that breaks a rule is refused, named and not stored', () => {
       expect(errors.map(({ path }) => path)).toEqual(['idempotencyKey']);
     },
   );
+
+  it('takes metadata of 64 levels', async () => {
+    const { messaging, admin } = pipeline();
+    const { message } = await messaging.accept(input({ metadata: nested(64) }));
+    expect((await admin.getMessage(message.id)).metadata).toEqual(nested(64));
+  });
 
   it('names every field at once, on the wire by its own name', async () => {
     const { errors } = await refusal({ text: '', webhookUrl: 'x', chatId: '' });
