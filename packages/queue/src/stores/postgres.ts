@@ -1,11 +1,4 @@
-import {
-  migrate,
-  type QueryResult,
-  type SqlDatabase,
-  type SqlExecutor,
-  type SqlRow,
-  type SqlTransaction,
-} from '@holdfast/sql';
+import { migrate, type SqlDatabase, type SqlTransaction } from '@holdfast/sql';
 import { QueueError } from '../errors.js';
 import { invalidOption, knownOptions } from '../options.js';
 import type {
@@ -24,15 +17,12 @@ import type {
   TaskRecord,
   TaskState,
 } from '../store.js';
-import { distinct, enqueueArrays, exchangeArrays } from './postgres/arrays.js';
+import { Enqueuer } from './postgres/enqueuer.js';
+import { Exchanger } from './postgres/exchanger.js';
 import { createFunctions, dropFunctions } from './postgres/functions.js';
-import {
-  alterStatement,
-  findStatement,
-  type Statement,
-  statsStatement,
-} from './postgres/queries.js';
-import { type ExchangeRow, type TaskRow, toClaimed, toRecord } from './postgres/rows.js';
+import { alterStatement, findStatement, statsStatement } from './postgres/queries.js';
+import { type TaskRow, toRecord } from './postgres/rows.js';
+import { Runner } from './postgres/runner.js';
 import { createTables, dropTables } from './postgres/tables.js';
 
 /** Options of {@link postgresStore}. */
@@ -45,16 +35,15 @@ export interface PostgresStoreOptions {
 }
 
 const SCHEMA = /^[a-z_][a-z0-9_]{0,47}$/;
-/** An exchange that takes longer fails, and the worker tries again. */
-const EXCHANGE_TIMEOUT_MS = 15_000;
 
 class PostgresStore implements QueueStore<SqlTransaction> {
   readonly name = 'postgres';
   readonly traits: StoreTraits = { durable: 'commit', transactional: true, push: true };
   readonly #db: SqlDatabase;
   readonly #schema: string;
-  readonly #enqueueText: string;
-  readonly #exchangeText: string;
+  readonly #runner: Runner;
+  readonly #enqueuer: Enqueuer;
+  readonly #exchanger: Exchanger;
   readonly #subscriptions = new Set<AsyncDisposable>();
   #migration: Promise<void> | undefined;
   #closed = false;
@@ -70,12 +59,9 @@ class PostgresStore implements QueueStore<SqlTransaction> {
     }
     this.#db = db;
     this.#schema = schema;
-    this.#enqueueText = `select o_ord, o_id from ${schema}.queue_enqueue_v1($1::uuid[], $2::text[], $3::text[],
-      $4::text[], $5::text[], $6::smallint[], $7::float8[], $8::boolean[], $9::integer[], $10::float8[],
-      $11::float8[], $12::text[], $13::float8[])`;
-    this.#exchangeText = `select * from ${schema}.queue_exchange_v1($1::text, $2::float8, $3::uuid[], $4::integer[],
-      $5::text[], $6::float8[], $7::boolean[], $8::text[], $9::text[], $10::uuid[], $11::integer[], $12::text[],
-      $13::integer)`;
+    this.#runner = new Runner(db);
+    this.#enqueuer = new Enqueuer(db, this.#runner, schema);
+    this.#exchanger = new Exchanger(this.#runner, schema);
   }
 
   async migrate(): Promise<void> {
@@ -93,45 +79,12 @@ class PostgresStore implements QueueStore<SqlTransaction> {
     if (tx !== undefined && typeof tx?.query !== 'function') {
       throw invalidOption('options.tx', 'a transaction of @holdfast/sql', tx);
     }
-    const { items, places } = distinct(tasks, ({ queue, key }) => key && `${queue}\0${key.value}`);
-    const { rows } = await this.#query<{ o_ord: number; o_id: string }>(
-      { text: this.#enqueueText, values: enqueueArrays(items) },
-      { name: `${this.#schema}_queue_enqueue_v1` },
-      tx,
-    );
-    const ids = new Map(rows.map((row) => [row.o_ord - 1, row.o_id]));
-    return tasks.map((task, index) => {
-      const place = places[index] ?? items.findIndex((item) => sameKey(item, task));
-      const id = ids.get(place) ?? task.id;
-      return { outcome: id === task.id ? 'added' : 'duplicate', id };
-    });
+    return this.#enqueuer.add(tasks, tx);
   }
 
   async exchange(request: ExchangeRequest): Promise<ExchangeReply> {
     this.#open();
-    const settle = distinct(request.settle, (settlement) => settlement.id);
-    const { rows } = await this.#query<ExchangeRow>(
-      { text: this.#exchangeText, values: exchangeArrays(request, settle.items) },
-      { name: `${this.#schema}_queue_exchange_v1`, timeout: EXCHANGE_TIMEOUT_MS },
-    );
-    const settledOk = new Set<number>();
-    const extendedOk = new Set<number>();
-    const claimed = [];
-    let [now, nextDueAt]: [number, number | null] = [0, null];
-    for (const row of rows) {
-      if (row.o_kind === 'claimed') claimed.push(toClaimed(row));
-      else if (row.o_kind === 'now') [now, nextDueAt] = [row.o_at, row.o_due];
-      else if (row.o_ok) (row.o_kind === 'settled' ? settledOk : extendedOk).add(row.o_ord - 1);
-    }
-    return {
-      now,
-      settled: settle.places.map((place) =>
-        place !== undefined && settledOk.has(place) ? 'ok' : 'stale',
-      ),
-      extended: request.extend.map((_, index) => (extendedOk.has(index) ? 'ok' : 'lost')),
-      claimed,
-      nextDueAt,
-    };
+    return this.#exchanger.exchange(request);
   }
 
   async onWake(queues: readonly string[], wake: (queue: string) => void): Promise<AsyncDisposable> {
@@ -156,7 +109,7 @@ class PostgresStore implements QueueStore<SqlTransaction> {
 
   async sweep(limit: number): Promise<SweepReport> {
     this.#open();
-    const { rows } = await this.#query<{
+    const { rows } = await this.#runner.query<{
       o_kind: 'lapsed' | 'died' | 'pruned';
       o_id: string;
       o_queue: string;
@@ -175,13 +128,13 @@ class PostgresStore implements QueueStore<SqlTransaction> {
 
   async find(filter: TaskFilter, page: PageRequest): Promise<TaskRecord[]> {
     this.#open();
-    const { rows } = await this.#query<TaskRow>(findStatement(this.#schema, filter, page));
+    const { rows } = await this.#runner.query<TaskRow>(findStatement(this.#schema, filter, page));
     return rows.map(toRecord);
   }
 
   async stats(queues?: readonly string[]): Promise<QueueStats[]> {
     this.#open();
-    const { rows } = await this.#query<{
+    const { rows } = await this.#runner.query<{
       queue: string;
       paused: boolean;
       reason: string | null;
@@ -213,7 +166,7 @@ class PostgresStore implements QueueStore<SqlTransaction> {
   async alter(filter: TaskFilter, change: Alteration, limit: number): Promise<string[]> {
     this.#open();
     const statement = alterStatement(this.#schema, filter, change, limit);
-    const { rows } = await this.#query<{ id: string }>(statement);
+    const { rows } = await this.#runner.query<{ id: string }>(statement);
     return rows.map((row) => row.id);
   }
 
@@ -221,7 +174,7 @@ class PostgresStore implements QueueStore<SqlTransaction> {
     this.#open();
     const s = this.#schema;
     const [reason, by] = patch.paused ? [patch.reason ?? null, patch.by ?? null] : [null, null];
-    await this.#query({
+    await this.#runner.query({
       text: `with changed as (
           insert into ${s}.queue_setting (queue, paused, reason, by, changed_at)
           values ($1, $2, $3, $4, ${s}.queue_now())
@@ -237,6 +190,7 @@ class PostgresStore implements QueueStore<SqlTransaction> {
     this.#closed = true;
     const subscriptions = [...this.#subscriptions];
     this.#subscriptions.clear();
+    await this.#enqueuer.close();
     await Promise.all(subscriptions.map((subscription) => subscription[Symbol.asyncDispose]()));
   }
 
@@ -267,24 +221,6 @@ class PostgresStore implements QueueStore<SqlTransaction> {
       throw error;
     }
   }
-
-  /** In a transaction of the caller's, errors pass as they are: the database retries by their codes. */
-  async #query<Row extends SqlRow>(
-    { text, values }: Statement,
-    options?: { name?: string; timeout?: number },
-    tx?: SqlExecutor,
-  ): Promise<QueryResult<Row>> {
-    if (tx !== undefined) return tx.query<Row>(text, values, options);
-    try {
-      return await this.#db.query<Row>(text, values, options);
-    } catch (cause) {
-      const code: unknown = cause instanceof Error ? Reflect.get(cause, 'code') : undefined;
-      if (code === 'SQL_UNAVAILABLE' || code === 'SQL_TIMEOUT' || code === 'SQL_CLOSED') {
-        throw new QueueError('QUEUE_STORE_UNAVAILABLE', 'The database did not answer', { cause });
-      }
-      throw cause;
-    }
-  }
 }
 
 const NO_TASKS: Readonly<Record<TaskState, number>> = {
@@ -295,10 +231,6 @@ const NO_TASKS: Readonly<Record<TaskState, number>> = {
   dead: 0,
   cancelled: 0,
 };
-
-function sameKey(a: NewTask, b: NewTask): boolean {
-  return a.queue === b.queue && a.key !== undefined && a.key.value === b.key?.value;
-}
 
 /**
  * Keeps tasks in Postgres, a server or embedded: whatever `openDatabase` of `@holdfast/sql` opened. The database

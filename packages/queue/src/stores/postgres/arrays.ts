@@ -2,39 +2,80 @@ import type { ExchangeRequest, NewTask, Settlement, When } from '../../store.js'
 
 const waitOf = (when: When): number => ('atMs' in when ? when.atMs : when.delayMs);
 
-/** The parameters of `queue_enqueue_v1`: one array a column. */
+/** The parameters of `queue_enqueue_v1`: one array a column, of one element where all tasks have the same. */
 export function enqueueArrays(tasks: readonly NewTask[]): unknown[] {
+  const keyed = tasks.some((task) => task.key !== undefined);
   return [
     tasks.map((task) => task.id),
-    tasks.map((task) => task.queue),
-    tasks.map((task) => task.name),
+    column(tasks, (task) => task.queue),
+    column(tasks, (task) => task.name),
     tasks.map((task) => task.payload),
-    tasks.map((task) => JSON.stringify(task.headers)),
-    tasks.map((task) => task.priority),
-    tasks.map((task) => waitOf(task.when)),
-    tasks.map((task) => 'atMs' in task.when),
-    tasks.map((task) => task.maxAttempts),
-    tasks.map((task) => Math.round(task.keepCompletedMs)),
-    tasks.map((task) => Math.round(task.keepDeadMs)),
-    tasks.map((task) => task.key?.value ?? null),
-    tasks.map((task) => task.key?.ttlMs ?? null),
+    headersColumn(tasks),
+    column(tasks, (task) => task.priority),
+    column(tasks, (task) => waitOf(task.when)),
+    column(tasks, (task) => 'atMs' in task.when),
+    column(tasks, (task) => task.maxAttempts),
+    column(tasks, (task) => Math.round(task.keepCompletedMs)),
+    column(tasks, (task) => Math.round(task.keepDeadMs)),
+    keyed ? tasks.map((task) => task.key?.value ?? null) : [],
+    keyed ? tasks.map((task) => task.key?.ttlMs ?? null) : [],
   ];
 }
 
+function column<T>(tasks: readonly NewTask[], of: (task: NewTask) => T): T[] {
+  const values = tasks.map(of);
+  const [first] = values;
+  return values.every((value) => value === first) ? values.slice(0, 1) : values;
+}
+
+/** Tasks enqueued together mostly share one object of headers. */
+function headersColumn(tasks: readonly NewTask[]): string[] {
+  const first = tasks[0]?.headers;
+  const one = tasks.every((task) => task.headers === first);
+  return (one ? tasks.slice(0, 1) : tasks).map((task) => JSON.stringify(task.headers));
+}
+
+/** The settlements of an exchange by the path they take, each with its place among all. */
+export interface Sorted {
+  readonly completed: { readonly settlement: Completed; readonly place: number }[];
+  readonly others: { readonly settlement: Other; readonly place: number }[];
+}
+
+type Completed = Extract<Settlement, { outcome: 'completed' }>;
+type Other = Exclude<Settlement, { outcome: 'completed' }>;
+
+/** A statement can change a row only once: the first settlement of a task counts, its doubles are stale. */
+export function sortSettlements(settlements: readonly Settlement[]): Sorted {
+  const seen = new Set<string>();
+  const sorted: Sorted = { completed: [], others: [] };
+  for (const [place, settlement] of settlements.entries()) {
+    if (seen.has(settlement.id)) continue;
+    seen.add(settlement.id);
+    if (settlement.outcome === 'completed') sorted.completed.push({ settlement, place });
+    else sorted.others.push({ settlement, place });
+  }
+  return sorted;
+}
+
 /** The parameters of `queue_exchange_v1`. */
-export function exchangeArrays(request: ExchangeRequest, settle: readonly Settlement[]): unknown[] {
+export function exchangeArrays(request: ExchangeRequest, sorted: Sorted): unknown[] {
   const { worker, leaseMs, extend, claim } = request;
-  const whens = settle.map((settlement) => ('when' in settlement ? settlement.when : undefined));
+  const completed = sorted.completed.map(({ settlement }) => settlement);
+  const others = sorted.others.map(({ settlement }) => settlement);
+  const results = completed.some(({ result }) => result !== null);
+  const whens = others.map((settlement) => ('when' in settlement ? settlement.when : undefined));
   return [
     worker,
     leaseMs,
-    settle.map((settlement) => settlement.id),
-    settle.map((settlement) => settlement.epoch),
-    settle.map((settlement) => settlement.outcome),
+    completed.map((settlement) => settlement.id),
+    completed.map((settlement) => settlement.epoch),
+    results ? completed.map((settlement) => settlement.result) : [],
+    others.map((settlement) => settlement.id),
+    others.map((settlement) => settlement.epoch),
+    others.map((settlement) => settlement.outcome),
     whens.map((when) => (when === undefined ? null : waitOf(when))),
     whens.map((when) => when !== undefined && 'atMs' in when),
-    settle.map((settlement) => ('result' in settlement ? settlement.result : null)),
-    settle.map((settlement) => ('entry' in settlement ? JSON.stringify(settlement.entry) : null)),
+    others.map((settlement) => ('entry' in settlement ? JSON.stringify(settlement.entry) : null)),
     extend.map((lease) => lease.id),
     extend.map((lease) => lease.epoch),
     claim.queues,

@@ -1,39 +1,52 @@
 import type { SqlRow } from '@holdfast/sql';
 import type { ClaimedTask, HistoryEntry, TaskRecord, TaskState } from '../../store.js';
 
-/** A row of `queue_exchange_v1`. */
+/** The row of `queue_exchange_v1`. */
 export interface ExchangeRow extends SqlRow {
-  o_kind: 'settled' | 'extended' | 'claimed' | 'now';
-  o_ord: number;
-  o_ok: boolean;
-  o_id: string;
-  o_queue: string;
-  o_name: string;
-  o_payload: string;
-  o_headers: string;
-  o_priority: number;
-  o_epoch: number;
-  o_attempt: number;
-  o_max: number;
-  o_at: number;
+  o_now: number;
   o_due: number | null;
+  o_done: number[] | null;
+  o_settled: number[] | null;
+  o_extended: number[] | null;
+  o_claimed: string | null;
 }
 
-/** A claimed row as the worker sees it. */
-export function toClaimed(row: ExchangeRow): ClaimedTask {
-  return {
-    id: row.o_id,
-    epoch: row.o_epoch,
-    queue: row.o_queue,
-    name: row.o_name,
-    payload: row.o_payload,
-    headers: JSON.parse(row.o_headers),
-    priority: row.o_priority,
-    attempt: row.o_attempt,
-    maxAttempts: row.o_max,
-    enqueuedAt: row.o_at,
-    runAt: row.o_due ?? row.o_at,
+type ClaimedRow = readonly [
+  id: string,
+  epoch: number,
+  queue: string,
+  name: string,
+  payload: string,
+  headers: string,
+  priority: number,
+  attempt: number,
+  maxAttempts: number,
+  enqueuedAt: number,
+  runAt: number,
+];
+
+/** The claimed tasks as the worker sees them, from the text of their rows. */
+export function toClaimed(text: string | null): ClaimedTask[] {
+  const rows: ClaimedRow[] = JSON.parse(`[${text ?? ''}]`);
+  const parsed = new Map<string, Readonly<Record<string, string>>>();
+  const headersOf = (json: string): Readonly<Record<string, string>> => {
+    const known = parsed.get(json) ?? Object.freeze(JSON.parse(json));
+    parsed.set(json, known);
+    return known;
   };
+  return rows.map((row) => ({
+    id: row[0],
+    epoch: row[1],
+    queue: row[2],
+    name: row[3],
+    payload: row[4],
+    headers: headersOf(row[5]),
+    priority: row[6],
+    attempt: row[7],
+    maxAttempts: row[8],
+    enqueuedAt: row[9],
+    runAt: row[10],
+  }));
 }
 
 /** A row of a list. */
