@@ -15,6 +15,8 @@ export const LIMITS = {
   templateKey: 64,
   templateBody: 4_000,
   listLimit: 500,
+  /** What is kept of the message of an error. */
+  errorText: 500,
 } as const;
 
 /** A language tag such as `en`, `uk` or `pt-BR` (RFC 5646, the common part). */
@@ -28,4 +30,12 @@ const NUL = String.fromCharCode(0);
 /** Whether Postgres can store the text: no NUL, no half of a surrogate pair. */
 export function isStorableText(text: string): boolean {
   return !text.includes(NUL) && !/\p{Surrogate}/u.test(text);
+}
+
+/** A text from elsewhere made fit to be stored: at most `max` characters, U+FFFD for what Postgres cannot store. */
+export function storableText(text: string, max: number): string {
+  return text
+    .slice(0, max)
+    .replaceAll(NUL, '\ufffd')
+    .replace(/\p{Surrogate}/gu, '\ufffd');
 }

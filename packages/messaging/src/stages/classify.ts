@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Classifier, ClassifierInput, ClassifierResult } from '../classify/classifier.js';
 import { ruleClassifier } from '../classify/rule-classifier.js';
+import { isStorableText } from '../limits.js';
 import type { CachePort, Clock } from '../ports.js';
 import type { NormalisedText } from './normalise.js';
 import type { Stage, StageContext } from './stage.js';
@@ -28,13 +29,15 @@ const rules = ruleClassifier();
 const isShare = (value: unknown): value is number =>
   typeof value === 'number' && value >= 0 && value <= 1;
 
+const isName = (value: unknown): value is string =>
+  typeof value === 'string' && value !== '' && value.length <= 64 && isStorableText(value);
+
 /** A classifier may be somebody's model, and the cache may hold what an older version wrote: both are looked at. */
 function isResult(value: unknown): value is ClassifierResult {
   if (value === null || typeof value !== 'object') return false;
   const { category, confidence, source, margin } = value as Partial<Record<string, unknown>>;
-  const named = typeof category === 'string' && category !== '' && category.length <= 64;
   const marginFits = margin === undefined || isShare(margin);
-  return named && isShare(confidence) && marginFits && typeof source === 'string';
+  return isName(category) && isShare(confidence) && marginFits && isName(source);
 }
 
 async function callClassifier(

@@ -1,5 +1,6 @@
 import type { LookupFunction } from 'node:net';
 import type { Agent, Dispatcher } from 'undici';
+import { LIMITS, storableText } from '../limits.js';
 import type { Clock } from '../ports.js';
 import type { TraceCarrier } from '../types.js';
 import type { AddressPolicy } from './address-policy.js';
@@ -79,7 +80,9 @@ export class WebhookSender {
     try {
       return await this.#request(request, abort.signal);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      // It may quote the receiver, for instance the names of its certificate.
+      const text = error instanceof Error ? error.message : String(error);
+      const message = storableText(text, LIMITS.errorText);
       const errorCode = errorCodeOf(error, abort.signal);
       return { httpStatus: null, errorCode, error: message, retryAfter: undefined, abort: false };
     } finally {

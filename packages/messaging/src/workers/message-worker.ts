@@ -1,4 +1,5 @@
 import type { MessagingEmitter } from '../events.js';
+import { LIMITS, storableText } from '../limits.js';
 import type { ResolvedOptions } from '../options.js';
 import type { Pipeline } from '../stages/pipeline.js';
 import { StageStop } from '../stages/stage.js';
@@ -9,7 +10,6 @@ import { WakeLoop } from './wake-loop.js';
 const MAX_BATCH = 128;
 const RETRY_FIRST_MS = 500;
 const RETRY_MAX_MS = 60_000;
-const MAX_ERROR = 500;
 const CONSEQUENCES = { responded: 'message.answered', escalated: 'message.escalated' } as const;
 
 /** So often a process may die with a message in hand before the message is given up. */
@@ -35,7 +35,7 @@ export interface MessageWorkerDeps {
 }
 
 const textOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).slice(0, MAX_ERROR);
+  storableText(error instanceof Error ? error.message : String(error), LIMITS.errorText);
 
 /** Takes messages, runs the stages, commits what they ask for. */
 export class MessageWorker {

@@ -209,14 +209,18 @@ describe('a classifier', () => {
     expect(aborted).toBe(true);
   });
 
-  it.each([[{ category: 7 }], [null], [{ category: 'X', confidence: 2, source: 's' }]])(
-    'that answers %j is replaced by the rules',
-    async (answer) => {
-      const classifier = { classify: () => answer as never };
-      const { messages } = await conversation(['my card is lost'], { classifier });
-      expect(messages[0]?.classification?.source).toBe('rules-fallback');
-    },
-  );
+  it.each([
+    [{ category: 7 }],
+    [null],
+    [{ category: 'X', confidence: 2, source: 's' }],
+    [{ category: 'CARD', confidence: 1, source: 'a\u0000b' }],
+    [{ category: 'half \ud83d', confidence: 1, source: 's' }],
+    [{ category: 'CARD', confidence: 1, source: 'x'.repeat(65) }],
+  ])('that answers %j is replaced by the rules', async (answer) => {
+    const classifier = { classify: () => answer as never };
+    const { messages } = await conversation(['my card is lost'], { classifier });
+    expect(messages[0]?.classification?.source).toBe('rules-fallback');
+  });
 
   it('is asked once for equal texts when there is a cache', async () => {
     const entries = new Map<string, unknown>();

@@ -210,6 +210,22 @@ for (const engine of testDatabases()) {
       );
     });
 
+    it.each([`a\u0000b ${'x'.repeat(600)}`, `${'x'.repeat(499)}👋`])(
+      'keeps the error of a failed message, whatever its text holds',
+      async (text) => {
+        const { messaging, admin } = await start({
+          maxAttempts: 1,
+          pollInterval: 20,
+          tasks: { enqueue: () => Promise.reject(new Error(text)) },
+        });
+        const { message } = await messaging.accept({ clientId: 'ann', text: 'operator please' });
+        await eventually(async () => (await admin.getMessage(message.id)).status).toBe('failed');
+        const { error } = await admin.getMessage(message.id);
+        expect(error?.length).toBe(500);
+        expect(error).toContain('\ufffd');
+      },
+    );
+
     it('writes nothing when another instance has taken the message since', async () => {
       const made = store();
       await made.init();
