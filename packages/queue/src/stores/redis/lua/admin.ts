@@ -4,11 +4,10 @@ export const LOOK = 1_000;
 /** A task as the scripts that list return it. */
 const SHOW = `
 local function show(id, t)
-  local flags = t[FLAGS]
   return {id, redis.call('HGET', BODY, id) or '', t[QUEUE], t[STATE], t[EPOCH], t[ATTEMPTS], t[MAX], t[PRIORITY],
     t[RUN], t[ADDED], t[UNTIL], t[STARTED], t[FINISHED], t[EXPIRES], t[KEY], t[HOLDER],
-    flags % 2 == HAS_RESULT and redis.call('HGET', RESULT, id),
-    t[NOTES] > 0 and redis.call('HGET', LOG, id)}
+    has(t, HAS_RESULT) and redis.call('HGET', RESULT, id),
+    has(t, HAS_LOG) and redis.call('HGET', LOG, id)}
 end
 `;
 

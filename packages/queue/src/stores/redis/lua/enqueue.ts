@@ -64,20 +64,21 @@ local function take(run, key, id)
 end
 
 local doubles = {}
-local zero = struct.pack('>d', 0)
 for _, run in ipairs(runs) do
   local q = run.queue
   local state = run.due <= now and READY or SCHEDULED
-  local score = state == READY and -run.priority or run.due
+  -- As text: a number would be written out anew for each task.
+  local score = string.format('%.0f', state == READY and -run.priority or run.due)
   local set = state == READY and P .. 'ready:' .. q or P .. 'sched:' .. q
   local seq = redis.call('HINCRBY', P .. 'q:' .. q, 'seq', run.count) - run.count
   if seq == 0 then redis.call('SADD', P .. 'queues', q) end
   -- Workers that have found nothing sleep: the first of what is ready, or of what is due next, wakes them.
   local before = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
   if not before or (state == SCHEDULED and run.due < tonumber(before)) then woken[q] = true end
-  local head = struct.pack('>BI4I4I4h', state, 0, 0, run.max, run.priority)
-  local tail = struct.pack('>ddddddddI4Bs', run.due, now, run.keepCompleted, run.keepDead, 0, 0, 0, 0, 0, 0, q)
-  local plain = '\\0\\0'
+  local head = struct.pack('>BBI4I4I2ddI4hdddd', state, 0, 0, 0, 0, 0, 0, run.max, run.priority, now, run.due,
+    run.keepCompleted, run.keepDead)
+  local tail = struct.pack('>I4dds', 0, 0, 0, q)
+  local ends = tail .. '\\0'
   local metas, bodies, states, ids, n = {}, {}, {}, {}, 0
   local function write()
     if n == 0 then return end
@@ -87,9 +88,9 @@ for _, run in ipairs(runs) do
     redis.call('ZADD', P .. 'ids:' .. q, unpack(ids, 1, n))
     n = 0
   end
+  local stride, index = run.stride, run.first
   for i = 1, run.count do
-    local index = run.first + (i - 1) * run.stride
-    local id, body, key = ARGV[index], ARGV[index + 1], run.stride == 3 and ARGV[index + 2]
+    local id, key = ARGV[index], stride == 3 and ARGV[index + 2]
     local mine = not known[id]
     if key and mine then
       local holder
@@ -100,11 +101,15 @@ for _, run in ipairs(runs) do
       end
     end
     if mine then
-      local place = zero .. struct.pack('>d', seq + i)
-      metas[n + 1], metas[n + 2] = id, head .. place .. tail .. (key and key .. plain or plain)
-      bodies[n + 1], bodies[n + 2] = id, body
-      states[n + 1], states[n + 2] = score, state == READY and place .. id or id
-      ids[n + 1], ids[n + 2] = 0, id
+      local place = struct.pack('>dd', 0, seq + i)
+      metas[n + 1] = id
+      metas[n + 2] = head .. place .. (key and tail .. key .. '\\0' or ends)
+      bodies[n + 1] = id
+      bodies[n + 2] = ARGV[index + 1]
+      states[n + 1] = score
+      states[n + 2] = state == READY and place .. id or id
+      ids[n + 1] = '0'
+      ids[n + 2] = id
       n = n + 2
       -- A later one of this batch may ask whether the holder of its key is live.
       if key then
@@ -114,6 +119,7 @@ for _, run in ipairs(runs) do
         write()
       end
     end
+    index = index + stride
   end
   write()
 end

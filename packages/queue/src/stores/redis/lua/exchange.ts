@@ -28,18 +28,52 @@ for i = 0, extendCount - 1 do
   n = n + 1
   ids[n] = ARGV[extendAt + 2 * i]
 end
-for i = 0, doneCount - 1 do
-  n = n + 1
-  ids[n] = ARGV[doneAt + 2 * i]
-end
 for i = otherAt, #ARGV, 6 do
   n = n + 1
   ids[n] = ARGV[i]
 end
-if n > 0 then read(ids) end
 
 local settled, s = {}, 0
-for i = 0, doneCount - 1 do
+
+-- The short way, for what is most of the work: completed without a result, nothing kept, and nothing else of it.
+local long, l = {}, 0
+local parts = {}
+for from = 0, doneCount - 1, CHUNK do
+  local to = min(doneCount, from + CHUNK) - 1
+  local some = {}
+  for i = from, to do some[i - from + 1] = ARGV[doneAt + 2 * i] end
+  local rows = redis.call('HMGET', META, unpack(some))
+  for i = from, to do
+    local row = rows[i - from + 1]
+    if row then
+      local state, flags, epoch, attempts, size = struct.unpack('>BBI4I4I2', row)
+      if flags ~= 0 or state ~= LEASED or struct.unpack('>d', row, 51) > 0 then
+        l = l + 1
+        long[l] = i
+      elseif epoch == tonumber(ARGV[doneAt + 2 * i + 1]) and string.sub(row, -size) == worker then
+        local q = struct.unpack('s', row, 103)
+        local part = parts[q]
+        if not part then
+          part = {}
+          parts[q] = part
+        end
+        part[#part + 1] = some[i - from + 1]
+        s = s + 1
+        settled[s] = i + 1
+      end
+    end
+  end
+end
+for q, part in pairs(parts) do
+  many('ZREM', P .. 'lease:' .. q, part)
+  many('ZREM', P .. 'ids:' .. q, part)
+  many('HDEL', META, part)
+  many('HDEL', BODY, part)
+end
+
+for i = 1, l do n = n + 1 ids[n] = ARGV[doneAt + 2 * long[i]] end
+if n > 0 then read(ids) end
+for _, i in ipairs(long) do
   local id = ARGV[doneAt + 2 * i]
   local t = held(id, ARGV[doneAt + 2 * i + 1])
   if t then
@@ -62,7 +96,7 @@ for i = otherAt, #ARGV, 6 do
     if outcome == 'c' then
       if t[KEEP_COMPLETED] > 0 then
         redis.call('HSET', RESULT, id, text)
-        t[FLAGS] = t[FLAGS] + HAS_RESULT
+        mark(t, HAS_RESULT)
       end
       finish(id, t, COMPLETED, t[KEEP_COMPLETED])
     elseif outcome == 'd' then
@@ -117,6 +151,39 @@ local function give(id, t, body)
   c = c + 9
 end
 
+-- Leases tasks taken from the ready ones, without taking them apart.
+local leased = struct.pack('>dd', now + lease, now)
+local size, deadline = #worker, string.format('%.0f', now + lease)
+local function claim(q, some, count)
+  local metas, leases, m = {}, {}, 0
+  for from = 1, count, CHUNK do
+    local to = min(count, from + CHUNK - 1)
+    local rows = redis.call('HMGET', META, unpack(some, from, to))
+    local bodies = redis.call('HMGET', BODY, unpack(some, from, to))
+    for i = 1, to - from + 1 do
+      local row, id = rows[i], some[from + i - 1]
+      if row then
+        local _, flags, epoch, attempts, holder, _, _, max, priority, added, run = struct.unpack('>BBI4I4I2ddI4hdd', row)
+        epoch, attempts = epoch + 1, attempts + 1
+        metas[m + 1] = id
+        metas[m + 2] = struct.pack('>BBI4I4I2', LEASED, flags, epoch, attempts, size) .. leased
+          .. string.sub(row, 29, -1 - holder) .. worker
+        leases[m + 1] = deadline
+        leases[m + 2] = id
+        m = m + 2
+        claimed[c + 1], claimed[c + 2], claimed[c + 3], claimed[c + 4] = id, bodies[i], q, epoch
+        claimed[c + 5], claimed[c + 6], claimed[c + 7] = attempts, priority, max
+        claimed[c + 8], claimed[c + 9] = added, run
+        c = c + 9
+        limit = limit - 1
+      end
+    end
+  end
+  if m == 0 then return end
+  many('HSET', META, metas)
+  many('ZADD', P .. 'lease:' .. q, leases)
+end
+
 local last = P .. 'last:' .. worker
 local memo = redis.call('GET', last)
 if memo and answered ~= '' then
@@ -153,29 +220,10 @@ for i = 7, 6 + queues do
     if count > 0 then
       local claims = {}
       for j = 1, count do claims[j] = string.sub(popped[2 * j - 1], 17) end
-      read(claims)
-      for from = 1, count, CHUNK do
-        local to = min(count, from + CHUNK - 1)
-        local bodies = redis.call('HMGET', BODY, unpack(claims, from, to))
-        for j = from, to do
-          local id = claims[j]
-          local t = tasks[id]
-          if t then
-            t[EPOCH] = t[EPOCH] + 1
-            t[ATTEMPTS] = t[ATTEMPTS] + 1
-            t[HOLDER] = worker
-            t[STARTED] = now
-            t[UNTIL] = now + lease
-            enter(id, t, LEASED)
-            give(id, t, bodies[j - from + 1])
-            limit = limit - 1
-          end
-        end
-      end
+      claim(q, claims, count)
     end
   end
 end
-flush()
 if c > 0 then
   local list = {token}
   for i = 1, c, 9 do

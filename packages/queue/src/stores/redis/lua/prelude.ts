@@ -32,14 +32,16 @@ export const PRELUDE = `
 local P = KEYS[1] .. ':'
 local META, BODY, LOG, RESULT, EXPIRY = P .. 'meta', P .. 'body', P .. 'log', P .. 'result', P .. 'expiry'
 
--- A task is an array; these are the places of its fields. PLACE: its tag and number of arrival, two big-endian doubles,
--- so that bytes sort as the numbers do. NOTES: lines of its history. UNTIL to EXPIRES are 0 for "none", texts ''.
-local FORMAT = '>BI4I4I4hc16ddddddddI4Bsss'
-local STATE, EPOCH, ATTEMPTS, MAX, PRIORITY, PLACE, RUN, ADDED, KEEP_COMPLETED, KEEP_DEAD, UNTIL, STARTED, FINISHED,
-  EXPIRES, NOTES, FLAGS, QUEUE, KEY, HOLDER = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19
+-- A task is an array; these are the places of its fields. What a claim changes comes first, and the holder last, so that
+-- a claim can put a task together again without taking all of it apart (see EXCHANGE). PLACE: its tag and number of
+-- arrival, two big-endian doubles, so that bytes sort as the numbers do. NOTES: lines of its history. UNTIL, STARTED,
+-- FINISHED and EXPIRES are 0 for "none", texts ''.
+local FORMAT = '>BBI4I4I2ddI4hddddc16I4ddss'
+local STATE, FLAGS, EPOCH, ATTEMPTS, HOLDER_SIZE, UNTIL, STARTED, MAX, PRIORITY, ADDED, RUN, KEEP_COMPLETED, KEEP_DEAD,
+  PLACE, NOTES, FINISHED, EXPIRES, QUEUE, KEY, HOLDER = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20
 local READY, SCHEDULED, BLOCKED, LEASED, COMPLETED, DEAD, CANCELLED = 1, 2, 3, 4, 5, 6, 7
--- Flags.
-local HAS_RESULT = 1
+-- Flags: what else there is of a task. One without any takes the short ways.
+local HAS_RESULT, HAS_LOG = 1, 2
 
 -- Lua takes about 8000 values in one call.
 local CHUNK = 4000
@@ -67,9 +69,22 @@ local function read(ids)
     local rows = redis.call('HMGET', META, unpack(missing, from, to))
     for i = 1, to - from + 1 do
       local row = rows[i]
-      if row then tasks[missing[from + i - 1]] = {struct.unpack(FORMAT, row)} end
+      if row then
+        local t = {struct.unpack(FORMAT, row)}
+        -- The last value is where the rest begins.
+        t[HOLDER] = string.sub(row, t[HOLDER])
+        tasks[missing[from + i - 1]] = t
+      end
     end
   end
+end
+
+local function has(t, flag)
+  return bit.band(t[FLAGS], flag) ~= 0
+end
+
+local function mark(t, flag)
+  t[FLAGS] = bit.bor(t[FLAGS], flag)
 end
 
 local function zput(key, member, score)
@@ -108,7 +123,8 @@ local function flush()
   local metas, m = {}, 0
   for id, t in pairs(dirty) do
     metas[m + 1] = id
-    metas[m + 2] = struct.pack(FORMAT, unpack(t, 1, HOLDER))
+    t[HOLDER_SIZE] = #t[HOLDER]
+    metas[m + 2] = struct.pack(FORMAT, unpack(t, 1, KEY)) .. t[HOLDER]
     m = m + 2
   end
   dirty = {}
@@ -155,8 +171,8 @@ local function drop(id, t)
   tasks[id] = false
   dropped[#dropped + 1] = id
   zput(P .. 'ids:' .. t[QUEUE], id, false)
-  if t[NOTES] > 0 then redis.call('HDEL', LOG, id) end
-  if t[FLAGS] % 2 == HAS_RESULT then redis.call('HDEL', RESULT, id) end
+  if has(t, HAS_LOG) then redis.call('HDEL', LOG, id) end
+  if has(t, HAS_RESULT) then redis.call('HDEL', RESULT, id) end
 end
 
 -- Ends a task: keeps it for a while, or leaves no trace.
@@ -170,9 +186,10 @@ end
 
 -- Adds a line to a task's history.
 local function note(id, t, line)
-  if t[NOTES] > 0 then line = (redis.call('HGET', LOG, id) or '') .. '\\n' .. line end
+  if has(t, HAS_LOG) then line = (redis.call('HGET', LOG, id) or '') .. '\\n' .. line end
   redis.call('HSET', LOG, id, line)
   t[NOTES] = t[NOTES] + 1
+  mark(t, HAS_LOG)
 end
 
 -- A line made here: \`more\` is the rest of the JSON object.
