@@ -8,7 +8,9 @@ export type TemplateValues = Readonly<Record<string, string | null>>;
 /** A template made ready to fill. */
 export type CompiledTemplate = (values: TemplateValues) => string;
 
-const PLACE = /\{\{\s*([^{}]*?)\s*\}\}/g;
+/** White space is part of the name and trimmed: a pattern that tells them apart would try every way to divide it. */
+const PLACE = /\{\{([^{}]*)\}\}/g;
+const nameIn = (match: RegExpMatchArray): string => (match[1] ?? '').trim();
 
 /** What is wrong with a template's body; `null` when nothing is. */
 function bodyRule(body: unknown): string | null {
@@ -17,8 +19,8 @@ function bodyRule(body: unknown): string | null {
   }
   if (!isStorableText(body)) return 'text without NUL and half surrogate pairs';
   const known = TEMPLATE_VARIABLES.join(', ');
-  for (const [, name] of body.matchAll(PLACE)) {
-    if (!TEMPLATE_VARIABLES.includes(name ?? '')) return `a text whose places are of ${known}`;
+  for (const match of body.matchAll(PLACE)) {
+    if (!TEMPLATE_VARIABLES.includes(nameIn(match))) return `a text whose places are of ${known}`;
   }
   return /\{\{|\}\}/.test(body.replace(PLACE, '')) ? 'a text in which every {{ has its }}' : null;
 }
@@ -29,7 +31,7 @@ export function checkTemplate(template: Template): void {
   const check = (path: string, rule: string | null, value: unknown): void => {
     if (rule !== null) errors.push({ path, rule, received: describeReceived(value) });
   };
-  const keyFits = TEMPLATE_KEY_PATTERN.test(template.key);
+  const keyFits = typeof template.key === 'string' && TEMPLATE_KEY_PATTERN.test(template.key);
   check('key', keyFits ? null : `1 to ${LIMITS.templateKey} of A-Z a-z 0-9 _ . : -`, template.key);
   const localeFits =
     LOCALE_PATTERN.test(template.locale) && template.locale.length <= LIMITS.locale;
@@ -51,7 +53,7 @@ export function compileTemplate(body: string): CompiledTemplate {
   let from = 0;
   for (const match of body.matchAll(PLACE)) {
     texts.push(body.slice(from, match.index));
-    names.push(match[1] ?? '');
+    names.push(nameIn(match));
     from = match.index + match[0].length;
   }
   const tail = body.slice(from);
