@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from './canonical-json.js';
 import { describeReceived, type FieldError, invalidInput } from './errors.js';
-import { isStorableText, LIMITS, LOCALE_PATTERN } from './limits.js';
+import { isHeaderText, isStorableText, LIMITS, LOCALE_PATTERN } from './limits.js';
 import type { NewMessage } from './store.js';
 import type { AcceptInput } from './types.js';
 import { brokenUrlRule, type UrlRules } from './webhooks/webhook-url.js';
@@ -42,7 +42,6 @@ const FIELDS = [
   'locale',
   'metadata',
 ] as const;
-const PRINTABLE_ASCII = /^[\x20-\x7e]+$/;
 
 class Checker {
   readonly errors: FieldError[] = [];
@@ -105,8 +104,7 @@ class Checker {
 
   header(path: string, value: unknown, max: number): string | null {
     if (value === undefined || value === null) return null;
-    if (typeof value === 'string' && value.length <= max && PRINTABLE_ASCII.test(value))
-      return value;
+    if (typeof value === 'string' && isHeaderText(value, max)) return value;
     return this.fail(path, `1 to ${max} printable ASCII characters`, value);
   }
 }

@@ -25,6 +25,13 @@ export const LOCALE_PATTERN: RegExp = /^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$/;
 /** Name of a template or category. */
 export const TEMPLATE_KEY_PATTERN: RegExp = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/;
 
+const PRINTABLE_ASCII = /^[\x20-\x7e]+$/;
+
+/** Whether the text can be the value of a header. */
+export function isHeaderText(text: string, max: number): boolean {
+  return text.length <= max && PRINTABLE_ASCII.test(text);
+}
+
 const NUL = String.fromCharCode(0);
 
 /** Whether Postgres can store the text: no NUL, no half of a surrogate pair. */

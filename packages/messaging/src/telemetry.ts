@@ -12,6 +12,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
+import { isHeaderText, LIMITS } from './limits.js';
 import type { TraceCarrier } from './types.js';
 
 const NAME = '@holdfast/messaging';
@@ -166,9 +167,10 @@ export function currentCarrier(): TraceCarrier {
   return carrier;
 }
 
-/** The request ID that travels as baggage. */
+/** The request ID that travels as baggage. Whoever calls may write there what they like: what is no header is none. */
 export function currentRequestId(): string | null {
-  return propagation.getActiveBaggage()?.getEntry('request.id')?.value ?? null;
+  const value = propagation.getActiveBaggage()?.getEntry('request.id')?.value;
+  return value !== undefined && isHeaderText(value, LIMITS.requestId) ? value : null;
 }
 
 /** What a span is to say. */

@@ -91,6 +91,26 @@ afterEach(async () => {
   propagation.disable();
 });
 
+it.each([
+  ['req-1', 'req-1'],
+  ['a\u0000b', null],
+  ['a\r\nx-evil: 1', null],
+  ['x'.repeat(129), null],
+  ['', null],
+])(
+  'a request ID from the baggage, %j, goes with the message when it can be a header',
+  async (value, kept) => {
+    const { messaging, admin } = pipeline();
+    await messaging.init();
+    const baggage = propagation.createBaggage({ 'request.id': { value } });
+    const { message } = await context.with(propagation.setBaggage(ROOT_CONTEXT, baggage), () =>
+      messaging.accept({ clientId: 'ann', text: 'hello' }),
+    );
+    expect((await admin.getMessage(message.id)).requestId).toBe(kept);
+    await messaging.close();
+  },
+);
+
 it('one trace leads from accepting through processing to the webhook, and on to the receiver', async () => {
   const { messaging, admin } = pipeline();
   await messaging.init();

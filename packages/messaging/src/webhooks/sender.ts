@@ -11,7 +11,8 @@ import type { AttemptResult } from './verdict.js';
 const MAX_RESPONSE_BYTES = 65_536;
 const MAX_CONNECT_MS = 5_000;
 const USER_AGENT = 'holdfast-messaging';
-const CARRIED_HEADERS = ['traceparent', 'tracestate', 'baggage'] as const;
+/** Not the baggage: it is ours, and the receiver somebody else (W3C Baggage, section 5, "Privacy considerations"). */
+const CARRIED_HEADERS = ['traceparent', 'tracestate'] as const;
 
 /** One webhook to send. */
 export interface WebhookRequest {

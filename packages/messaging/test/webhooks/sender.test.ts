@@ -45,7 +45,12 @@ const request = (url: string, signal: AbortSignal = new AbortController().signal
   body: '{"text":"Привіт 👋"}',
   attempt: 2,
   requestId: 'req-1',
-  carrier: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', other: 'no' },
+  carrier: {
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    tracestate: 'a=1',
+    baggage: 'customer.segment=unprofitable',
+    other: 'no',
+  },
   signal,
 });
 
@@ -77,8 +82,10 @@ describe('a webhook', () => {
       'webhook-attempt': '2',
       'x-request-id': 'req-1',
       traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      tracestate: 'a=1',
     });
     expect(got.headers).not.toHaveProperty('other');
+    expect(got.headers).not.toHaveProperty('baggage');
   });
 
   it('verifies with each of several secrets while one replaces another', async () => {
