@@ -1,17 +1,22 @@
 import type {
   ClaimedTask,
   ExchangeReply,
+  Extension,
   HistoryEntry,
   LeaseRef,
   NewTask,
   QueueStore,
   Settlement,
+  StoreFeature,
+  TaskGroup,
   TaskRecord,
 } from '../store.js';
 import { uuidv7 } from '../uuid.js';
+import type { Need } from './checks.js';
 
-/** A promise or value that can be compared: the part of `expect` that the suite uses. */
+/** A value that can be compared: the part of `expect` that the suite uses. */
 export interface Assertion {
+  toContain(expected: unknown): unknown;
   toBe(expected: unknown): unknown;
   toEqual(expected: unknown): unknown;
   toMatchObject(expected: object): unknown;
@@ -41,8 +46,14 @@ export interface StoreHarness<Tx> {
 export interface StoreUnderTest<Tx> {
   readonly name: string;
   create(): Promise<StoreHarness<Tx>>;
-  /** What the store cannot do, each with its reason: the tests of it are left out, and say so. */
-  readonly absent?: Readonly<Partial<Record<'transactions', string>>>;
+  /**
+   * The features to be tested: those of `traits.features`. For each of the others a test says that it is left out, and
+   * fails if the store claims it all the same.
+   * @defaultValue none
+   */
+  readonly features?: readonly StoreFeature[];
+  /** Why the store cannot do something: the reasons that those tests give. */
+  readonly absent?: Readonly<Partial<Record<Need, string>>>;
 }
 
 const LEASE_MS = 10_000;
@@ -80,9 +91,21 @@ export class Kit<Tx> {
     return task.id;
   }
 
+  /** Enqueues tasks together and returns their ids. */
+  async addAll(...parts: Partial<NewTask>[]): Promise<string[]> {
+    const tasks = parts.map((part) => this.task(part));
+    await this.store.enqueue(tasks);
+    return tasks.map((task) => task.id);
+  }
+
+  /** Enqueues `count` tasks of a group. */
+  async addGroup(key: string, count: number, part: Omit<TaskGroup, 'key'> = {}): Promise<string[]> {
+    return this.addAll(...Array.from({ length: count }, () => ({ group: { key, ...part } })));
+  }
+
   async exchange(
     worker: string,
-    part: { settle?: Settlement[]; extend?: LeaseRef[]; claim?: number; queues?: string[] } = {},
+    part: { settle?: Settlement[]; extend?: Extension[]; claim?: number; queues?: string[] } = {},
   ): Promise<ExchangeReply> {
     return this.store.exchange({
       worker,
@@ -104,12 +127,27 @@ export class Kit<Tx> {
     return task;
   }
 
+  /** Claims and gives the groups of what was claimed, in order. */
+  async claimGroups(worker: string, limit: number): Promise<(string | undefined)[]> {
+    return (await this.claim(worker, limit)).map((task) => task.group);
+  }
+
+  async extend(worker: string, ...extend: Extension[]): Promise<readonly string[]> {
+    return (await this.exchange(worker, { extend })).extended;
+  }
+
   async settle(worker: string, ...settle: Settlement[]): Promise<readonly string[]> {
     return (await this.exchange(worker, { settle })).settled;
   }
 
   async get(id: string): Promise<TaskRecord | undefined> {
     return (await this.store.find({ ids: [id] }, { order: 'oldest', limit: 1 }))[0];
+  }
+
+  /** The state of a task, with what it waits for; undefined where there is none. */
+  async stateOf(id: string): Promise<string | undefined> {
+    const task = await this.get(id);
+    return task?.blockedBy === undefined ? task?.state : `blocked by ${task.blockedBy}`;
   }
 
   /** Lets every lease run out. */

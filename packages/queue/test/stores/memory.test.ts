@@ -6,7 +6,8 @@ queueStoreConformance(
   { describe, it, expect },
   {
     name: 'memory',
-    absent: { transactions: 'memory has none' },
+    features: memoryStore().traits.features ?? [],
+    absent: { transactions: 'memory has none', completeIn: 'memory has no transactions' },
     create: async () => {
       const clock = virtualClock();
       const store = memoryStore({ clock });

@@ -1,0 +1,140 @@
+import type { EventPage, EventsRequest, StoredEvent } from '../store.js';
+import type { Check } from './checks.js';
+import type { Kit } from './kit.js';
+
+async function read<Tx>(kit: Kit<Tx>, part: Partial<EventsRequest> = {}): Promise<EventPage> {
+  const page = await kit.store.events?.({ limit: 100, waitMs: 0, ...part });
+  if (page === undefined) throw new Error('the store has no events');
+  return page;
+}
+
+/** Events of one task, without those of the queue. */
+async function storyOf<Tx>(kit: Kit<Tx>, id: string): Promise<string[]> {
+  const { events } = await read(kit);
+  return events.filter((event) => event.subject === id).map((event) => event.type);
+}
+
+/** Events across processes, and counts by the minute. */
+export const eventChecks: readonly Check[] = [
+  {
+    title: 'tells the story of a task in order',
+    needs: 'events',
+    async run(kit, expect) {
+      const id = await kit.add({ maxAttempts: 3 });
+      await kit.settle('a', kit.retry(await kit.claimOne('a')));
+      await kit.claimOne('a');
+      await kit.lapse();
+      await kit.settle('b', kit.released(await kit.claimOne('b')));
+      await kit.settle('b', kit.dead(await kit.claimOne('b')));
+      await kit.store.alter({ ids: [id] }, { kind: 'redrive' }, 1);
+      await kit.settle('b', kit.completed(await kit.claimOne('b')));
+      const started = 'task.started';
+      expect(await storyOf(kit, id)).toEqual([
+        'task.added',
+        ...[started, 'task.failed', started, 'task.lapsed', started, 'task.released', started],
+        ...['task.dead', 'task.redriven', started, 'task.completed'],
+      ]);
+      const { events } = await read(kit, { types: ['task.started'] });
+      expect(events.map((event) => event.epoch)).toEqual([1, 2, 3, 4, 5]);
+      expect(events[0]).toMatchObject({ queue: 'q', subject: id, name: 't' });
+    },
+  },
+  {
+    title: 'tells of cancelled tasks, paused queues and drained ones',
+    needs: 'events',
+    async run(kit, expect) {
+      const id = await kit.add();
+      await kit.store.control('q', { paused: true });
+      await kit.store.control('q', { paused: false });
+      await kit.store.alter({ ids: [id] }, { kind: 'cancel' }, 1);
+      const { events } = await read(kit);
+      expect(events.map((event: StoredEvent) => event.type)).toEqual([
+        'task.added',
+        'queue.paused',
+        'queue.resumed',
+        'task.cancelled',
+        'queue.drained',
+      ]);
+    },
+  },
+  {
+    title: 'goes on after a cursor without gaps or doubles, filtered or not',
+    needs: 'events',
+    async run(kit, expect) {
+      const ids = await kit.addAll({}, { queue: 'r' }, {}, {}, { queue: 'r' }, {});
+      const seen: string[] = [];
+      let after: string | undefined;
+      for (let turn = 0; turn < 9; turn++) {
+        const page = await read(kit, { limit: 2, ...(after === undefined ? {} : { after }) });
+        expect(page.gap).toBe(false);
+        seen.push(...page.events.map((event) => event.subject));
+        after = page.cursor;
+      }
+      expect(seen).toEqual(ids);
+      expect((await read(kit, { queues: ['r'] })).events.length).toBe(2);
+      const { cursor, events } = await read(kit, { after: 'latest' });
+      expect(events).toEqual([]);
+      const next = await kit.add();
+      expect((await read(kit, { after: cursor })).events.map((e) => e.subject)).toEqual([next]);
+    },
+  },
+  {
+    title: 'waits for the next event',
+    needs: 'events',
+    async run(kit, expect) {
+      const { cursor } = await read(kit, { after: 'latest' });
+      const waiting = read(kit, { after: cursor, queues: ['q'], waitMs: 20_000 });
+      await kit.add({ queue: 'elsewhere' });
+      const id = await kit.add();
+      expect((await waiting).events.map((event) => event.subject)).toEqual([id]);
+    },
+  },
+  {
+    title: 'reports progress',
+    needs: 'progress',
+    async run(kit, expect) {
+      const id = await kit.add();
+      const { epoch } = await kit.claimOne('a');
+      await kit.extend('a', { id, epoch, progress: '{"done":5}' });
+      if (kit.store.events === undefined) return;
+      const { events } = await read(kit, { types: ['task.progress'] });
+      expect(events).toMatchObject([{ subject: id, epoch, progress: '{"done":5}' }]);
+    },
+  },
+  {
+    title: 'counts what happened by the minute, with how long it waited and ran',
+    needs: 'metrics',
+    async run(kit, expect) {
+      await kit.addAll({}, {}, {});
+      const { now } = await kit.exchange('clock');
+      await kit.harness.advance(2_000);
+      const [a, b, c] = await kit.claim('a', 3);
+      if (!a || !b || !c) throw new Error('three were claimed');
+      await kit.harness.advance(500);
+      await kit.settle('a', kit.completed(a), kit.retry(b, 90_000));
+      await kit.harness.advance(1_000);
+      await kit.settle('a', kit.dead(c));
+      const minute = now - (now % 60_000);
+      const all = await kit.store.minutes?.('q', minute, minute + 600_000);
+      expect(all).toEqual([
+        {
+          at: minute,
+          added: 3,
+          started: 3,
+          completed: 1,
+          failed: 1,
+          dead: 1,
+          waitMs: 6_000,
+          waitMaxMs: 2_000,
+          runMs: 2_500,
+          runMaxMs: 1_500,
+        },
+      ]);
+      await kit.harness.advance(60_000);
+      await kit.add();
+      const later = await kit.store.minutes?.('q', minute + 60_000, minute + 120_000);
+      expect(later).toMatchObject([{ at: minute + 60_000, added: 1, started: 0 }]);
+      expect(await kit.store.minutes?.('none', 0, now)).toEqual([]);
+    },
+  },
+];
