@@ -42,6 +42,7 @@ export type * from './store.js';
 export { type MemoryStoreOptions, memoryStore } from './stores/memory.js';
 export {
   type AnyTaskDefinition,
+  type ChildTask,
   defineTask,
   handle,
   type TaskContext,
@@ -57,7 +58,14 @@ export {
   type BatchOptions,
   type BatchResult,
   handleBatch,
+  type ThreadHandler,
 } from './worker/handlers.js';
 export type { ConcurrencyRange, WorkerOptions } from './worker/options.js';
+export {
+  handleInThread,
+  type ThreadContext,
+  type ThreadOptions,
+} from './worker/threads/handle-in-thread.js';
+export type { ThreadTask } from './worker/threads/messages.js';
 export type { AnyQueue, WorkerCloseReport, WorkerStats } from './worker/types.js';
 export { Worker } from './worker/worker.js';

@@ -3,6 +3,7 @@ import type { Logger } from './logger.js';
 import { durationOption, invalidOption, knownOptions, textOption } from './options.js';
 import { type ResolvedRetryPolicy, type RetryPolicy, resolveRetry } from './retry.js';
 import type { StandardSchema } from './standard-schema.js';
+import type { TaskState } from './store.js';
 
 /** What a task is made of. */
 export interface TaskOptions<PayloadIn, Payload, ResultIn, Result> {
@@ -105,11 +106,35 @@ export interface TaskContext {
   readonly headers: Readonly<Record<string, string>>;
   readonly enqueuedAt: Date;
   /**
-   * Aborts when the lease is lost (`QUEUE_LEASE_LOST`), the time limit is over (`QUEUE_TASK_TIMEOUT`), or the worker
-   * closes and its deadline has come (`QUEUE_CLOSED`): `signal.reason` is that {@link QueueError}.
+   * Aborts when the lease is lost (`QUEUE_LEASE_LOST`), the task is cancelled from anywhere (`QUEUE_TASK_CANCELLED`),
+   * the time limit is over (`QUEUE_TASK_TIMEOUT`), or the worker closes and its deadline has come (`QUEUE_CLOSED`):
+   * `signal.reason` is that {@link QueueError}.
    */
   readonly signal: AbortSignal;
   readonly logger: Logger;
+  /**
+   * Keeps a JSON value as the task's progress, in place of the last one. Goes to the store within about 250 ms.
+   * @throws QueueError `QUEUE_UNSUPPORTED` where the store has no feature `progress`, `QUEUE_INPUT_INVALID`
+   */
+  readonly progress: (value: unknown) => void;
+  /**
+   * Completes the task in a transaction of the store's database: it counts as completed exactly if the transaction
+   * commits, together with whatever else that changes. Return from the handler afterwards.
+   * @throws QueueError `QUEUE_LEASE_LOST`: let it roll the transaction back; `QUEUE_UNSUPPORTED` where the store has no
+   * feature `completeIn`, `QUEUE_RESULT_INVALID`
+   */
+  readonly completeIn: (tx: unknown, result?: unknown) => Promise<void>;
+  /** The tasks that this one waited for, with their results as far as they are kept. */
+  readonly children: () => Promise<readonly ChildTask[]>;
+}
+
+/** A task that another one waited for. */
+export interface ChildTask {
+  readonly id: string;
+  readonly name: string;
+  readonly state: TaskState;
+  /** What its handler returned; null where it did not complete. */
+  readonly result: unknown;
 }
 
 /** A definition with what runs it, made by {@link handle}. */

@@ -27,6 +27,10 @@ export class Attempt {
   startedAt: number;
   /** When the exchange that last renewed the lease was sent, by the worker's clock. */
   renewedAt: number;
+  /** What its handler reported and the store does not know yet, as JSON. */
+  progress: string | undefined = undefined;
+  /** Whether it was completed in a transaction of the handler's. */
+  completedIn = false;
   /** Its span, where it has one of its own. */
   traced: AttemptSpan | undefined = undefined;
   /** What takes the attempt's slot away when its handler outlives the grace after an abort. */

@@ -1,5 +1,5 @@
 import type { ClockTimer } from '../clock.js';
-import type { ClaimedTask, ExchangeReply, QueueStore, Settlement } from '../store.js';
+import type { ClaimedTask, ExchangeReply, ExchangeRequest, QueueStore } from '../store.js';
 import type { Attempt } from './attempt.js';
 import type { WorkerSettings } from './options.js';
 import type { PendingSettlement } from './report.js';
@@ -31,11 +31,17 @@ export interface ExchangeHost {
   rested(): void;
 }
 
+/** An attempt whose lease is extended, and what it reports with that. */
+interface Renewal {
+  readonly attempt: Attempt;
+  readonly progress: string | undefined;
+}
+
 /** An exchange that was sent. */
 interface Flight {
   readonly sentAt: number;
   readonly settle: readonly PendingSettlement[];
-  readonly extend: readonly Attempt[];
+  readonly extend: readonly Renewal[];
   readonly limit: number;
   over: boolean;
 }
@@ -87,8 +93,8 @@ export class Exchanger {
   }
 
   /** Sends an outcome with the next exchange. */
-  settle(task: ClaimedTask, settlement: Settlement, durationMs: number): void {
-    this.#pending.push({ task, settlement, durationMs, unsure: false });
+  settle(pending: PendingSettlement): void {
+    this.#pending.push(pending);
   }
 
   /** There may be something to claim. */
@@ -151,7 +157,8 @@ export class Exchanger {
   /** What the next exchange carries. */
   #load(): Flight {
     const settle = this.#pending.splice(0, MAX_SETTLEMENTS);
-    const extend = this.#extendDue ? this.#host.due() : [];
+    const due = this.#extendDue ? this.#host.due() : [];
+    const extend = due.map((attempt) => ({ attempt, progress: attempt.progress }));
     this.#extendDue = false;
     const limit = this.#hungry ? Math.min(MAX_CLAIM, this.#host.room()) : 0;
     if (limit > 0) this.#hungry = false;
@@ -161,17 +168,10 @@ export class Exchanger {
 
   /** Whether the store answered in time. */
   async #fly(flight: Flight): Promise<boolean> {
-    const { settle, extend, limit } = flight;
     this.count++;
     let reply: ExchangeReply;
     try {
-      reply = await this.#store.exchange({
-        worker: this.#worker,
-        settle: settle.map((pending) => pending.settlement),
-        extend: extend.map(({ task }) => ({ id: task.id, epoch: task.epoch })),
-        claim: { queues: limit > 0 ? this.#host.queues() : [], limit },
-        leaseMs: this.#settings.leaseMs,
-      });
+      reply = await this.#store.exchange(this.#request(flight));
     } catch (err) {
       this.#fail(flight, err);
       return false;
@@ -187,13 +187,28 @@ export class Exchanger {
     return true;
   }
 
+  #request({ settle, extend, limit }: Flight): ExchangeRequest {
+    return {
+      worker: this.#worker,
+      settle: settle.map((pending) => pending.settlement),
+      extend: extend.map(({ attempt: { task }, progress }) => ({
+        id: task.id,
+        epoch: task.epoch,
+        ...(progress === undefined ? {} : { progress }),
+      })),
+      claim: { queues: limit > 0 ? this.#host.queues() : [], limit },
+      leaseMs: this.#settings.leaseMs,
+    };
+  }
+
   #take(reply: ExchangeReply, { settle, extend, limit, sentAt }: Flight): void {
     const cancelled = reply.cancelled === undefined ? undefined : new Set(reply.cancelled);
     for (const [at, pending] of settle.entries()) {
       const verdict = cancelled?.has(at) === true ? 'cancelled' : reply.settled[at];
       this.#host.settled(pending, verdict ?? 'stale');
     }
-    for (const [at, attempt] of extend.entries()) {
+    for (const [at, { attempt, progress }] of extend.entries()) {
+      if (attempt.progress === progress) attempt.progress = undefined;
       this.#host.extended(attempt, reply.extended[at] ?? 'lost', sentAt);
     }
     if (limit === 0) return;

@@ -30,8 +30,14 @@ export interface BatchHandler {
   readonly runBatch: (items: readonly BatchItem<unknown>[]) => unknown;
 }
 
+/** A definition with the module that runs it in a thread, made by {@link handleInThread}. */
+export interface ThreadHandler extends TaskHandler {
+  /** Ends the threads that have no job. A worker that closes does it; the handler can still be used. */
+  release(): Promise<void>;
+}
+
 /** Whatever {@link createWorker} takes. */
-export type AnyHandler = TaskHandler | BatchHandler;
+export type AnyHandler = TaskHandler | BatchHandler | ThreadHandler;
 
 /**
  * Says what runs the tasks of a kind many at a time. A call takes one of the worker's slots. It gets what is there, at

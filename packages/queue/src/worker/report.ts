@@ -9,6 +9,8 @@ export interface PendingSettlement {
   readonly durationMs: number;
   /** Sent before, with no answer: the store may know it already. */
   unsure: boolean;
+  /** The handler completed it in a transaction of its own: `stale` is what the store says then. */
+  readonly completedIn: boolean;
 }
 
 /** Counts, logs and announces what the store made of a settlement. */
@@ -18,8 +20,8 @@ export function reportSettled(
   internals: QueueInternals,
   logger: Logger,
 ): void {
-  const { task, unsure } = pending;
-  if (verdict === 'ok') {
+  const { task, unsure, completedIn, settlement } = pending;
+  if (verdict === 'ok' || (completedIn && settlement.outcome === 'completed')) {
     reportAccepted(pending, internals, logger);
     return;
   }

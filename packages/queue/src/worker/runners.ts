@@ -6,6 +6,7 @@ import type { ResolvedRetryPolicy } from '../retry.js';
 import type { ClaimedTask } from '../store.js';
 import type { AnyHandler } from './handlers.js';
 import type { WorkerSettings } from './options.js';
+import type { AttemptServices } from './services.js';
 import type { AnyQueue } from './types.js';
 
 /** How a task of one queue is run. */
@@ -18,6 +19,7 @@ export interface Runner {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly internals: QueueInternals;
+  readonly services: AttemptServices;
 }
 
 /** How a worker runs the tasks of its queues, by queue and name. */
@@ -29,6 +31,7 @@ export class Runners {
     handlers: readonly AnyHandler[],
     worker: string,
     settings: WorkerSettings,
+    services: AttemptServices,
   ) {
     const { logger, clock, timeoutMs } = settings;
     for (const { name, internals } of queues) {
@@ -48,6 +51,7 @@ export class Runners {
           logger,
           clock,
           internals,
+          services,
         });
       }
     }

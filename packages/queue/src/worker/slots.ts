@@ -35,6 +35,7 @@ export class Slots {
   readonly #batchSize: number;
   #limit: number;
   #used = 0;
+  #peak = 0;
   #pumping = false;
   #open = true;
 
@@ -73,9 +74,11 @@ export class Slots {
     this.pump();
   }
 
-  /** Slots in use: as many as tasks, except that a batch takes one. */
-  get used(): number {
-    return this.#used;
+  /** Most slots in use at once since this was last asked. */
+  takePeak(): number {
+    const peak = Math.max(this.#peak, this.#used);
+    this.#peak = this.#used;
+    return peak;
   }
 
   /** How many tasks may be claimed now. */
@@ -131,11 +134,12 @@ export class Slots {
     return this.#running.get(attempt.task.id) === attempt;
   }
 
-  /** Running attempts whose lease was last renewed before a time. */
-  renewedBefore(time: number): Attempt[] {
+  /** Running attempts whose lease was last renewed before a time, or that have something to report. */
+  due(time: number): Attempt[] {
     const due: Attempt[] = [];
     for (const attempt of this.#running.values()) {
-      if (attempt.renewedAt <= time && attempt.stopped !== 'lost') due.push(attempt);
+      const isDue = attempt.renewedAt <= time || attempt.progress !== undefined;
+      if (isDue && attempt.stopped !== 'lost' && !attempt.completedIn) due.push(attempt);
     }
     return due;
   }
@@ -166,6 +170,7 @@ export class Slots {
 
   #start(first: Attempt, now: number): void {
     if (this.#used++ === 0) this.#prefetch.busy(now);
+    if (this.#used > this.#peak) this.#peak = this.#used;
     const { handler } = first.runner;
     if (!isBatchHandler(handler)) {
       this.#enter(first, now);

@@ -1,17 +1,22 @@
+import type { Clock } from '../clock.js';
 import type { Logger } from '../logger.js';
 import type { QueueStore } from '../store.js';
 import type { AnyQueue } from './types.js';
+import { within } from './within.js';
 
 const SWEEP_LIMIT = 1_000;
+/** A sweep that takes longer is left to itself, and the next one has its turn. */
+const STALL_MS = 30_000;
 
 /** One sweep, and word of the tasks that died in it. Never throws. */
 export async function sweepOnce(
   store: Pick<QueueStore, 'sweep'>,
   queues: ReadonlyMap<string, AnyQueue>,
   logger: Logger,
+  clock: Clock,
 ): Promise<void> {
   try {
-    const report = await store.sweep(SWEEP_LIMIT);
+    const report = await within(clock, STALL_MS, store.sweep(SWEEP_LIMIT));
     if (report.lapsed > 0)
       logger.warn({ module: 'queue', lapsed: report.lapsed }, 'leases ran out');
     for (const { id, queue, name } of report.died) {

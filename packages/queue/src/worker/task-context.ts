@@ -1,8 +1,11 @@
 import type { Logger } from '../logger.js';
-import type { TaskContext } from '../task.js';
+import type { ChildTask, TaskContext } from '../task.js';
 import type { Attempt } from './attempt.js';
 
-/** What a handler is told of its task. A class, so that the signal is made only for a handler that asks for it. */
+/**
+ * What a handler is told of its task. A class, so that what few handlers ask for is made only for those; by getters,
+ * so that it can be taken apart: `({ signal, progress }) => …`.
+ */
 export class AttemptContext implements TaskContext {
   readonly id: string;
   readonly queue: string;
@@ -33,5 +36,20 @@ export class AttemptContext implements TaskContext {
 
   get signal(): AbortSignal {
     return this.#attempt.signal;
+  }
+
+  get progress(): (value: unknown) => void {
+    const attempt = this.#attempt;
+    return (value) => attempt.runner.services.progress(attempt, value);
+  }
+
+  get completeIn(): (tx: unknown, result?: unknown) => Promise<void> {
+    const attempt = this.#attempt;
+    return (tx, result) => attempt.runner.services.completeIn(attempt, tx, result);
+  }
+
+  get children(): () => Promise<readonly ChildTask[]> {
+    const attempt = this.#attempt;
+    return () => attempt.runner.services.children(attempt);
   }
 }

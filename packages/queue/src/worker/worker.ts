@@ -2,26 +2,29 @@ import type { Duration } from '../duration.js';
 import { QueueError } from '../errors.js';
 import type { HealthReport } from '../health.js';
 import { durationOption, invalidOption, knownOptions } from '../options.js';
-import type { ClaimedTask, ExchangeReply, QueueStore } from '../store.js';
+import type { ExchangeReply, QueueStore } from '../store.js';
 import { uuidv7 } from '../uuid.js';
-import { Attempt } from './attempt.js';
+import type { Attempt } from './attempt.js';
+import { AutoScale, isStarved } from './auto-scale.js';
 import { type ExchangeHost, Exchanger } from './exchanger.js';
 import { type AnyHandler, isBatchHandler } from './handlers.js';
 import { Idle } from './idle.js';
+import { Intake } from './intake.js';
 import { type WorkerOptions, type WorkerSettings, workerSettings } from './options.js';
 import { reportLost, reportSettled } from './report.js';
 import { Runners } from './runners.js';
+import { attemptServices } from './services.js';
 import { Slots, type SlotsHost } from './slots.js';
 import { sweepOnce } from './sweep.js';
 import { Timers } from './timers.js';
 import { Turn } from './turn.js';
 import type { AnyQueue, WorkerCloseReport, WorkerStats } from './types.js';
 
-const UNKNOWN_TASK_DELAY_MS = 5_000;
 const FLUSH_MS = 2_000;
 const UNHEALTHY_AFTER_MS = 30_000;
-/** A task claimed ahead that has not been started by then goes back, for whoever is quicker. */
-const HAND_BACK_MS = 200;
+const SCALE_MS = 500;
+/** What handlers report meanwhile goes to the store together. */
+const REPORT_MS = 250;
 
 /** Runs handlers for the tasks of one or more queues of one store, made by {@link createWorker}. */
 export class Worker implements AsyncDisposable {
@@ -30,16 +33,18 @@ export class Worker implements AsyncDisposable {
   readonly #settings: WorkerSettings;
   readonly #store: Omit<QueueStore, 'enqueue'>;
   readonly #queues: ReadonlyMap<string, AnyQueue>;
-  readonly #runners: Runners;
-  readonly #unknown = new Set<string>();
-  readonly #timers: Timers<'poll' | 'heartbeat' | 'sweep' | 'handBack'>;
+  readonly #handlers: readonly AnyHandler[];
+  readonly #timers: Timers<'poll' | 'heartbeat' | 'sweep' | 'scale' | 'progress'>;
   readonly #slots: Slots;
   readonly #exchanger: Exchanger;
+  readonly #intake: Intake;
   readonly #idle: Idle;
   #order: readonly string[];
   #state: WorkerStats['state'] = 'new';
-  #handBackSet = false;
+  #reportSet = false;
   #abandoned = 0;
+  #ended = 0;
+  #starved = false;
   #wake: AsyncDisposable | undefined;
   #closing: Promise<WorkerCloseReport> | undefined;
 
@@ -58,7 +63,9 @@ export class Worker implements AsyncDisposable {
     this.#store = first.store;
     this.#queues = new Map(queues.map((queue) => [queue.name, queue]));
     this.#order = [...this.#queues.keys()];
-    this.#runners = new Runners(this.#queues.values(), handlers, this.id, this.#settings);
+    this.#handlers = [...handlers];
+    const services = attemptServices(this.#store, this.id, () => this.#reportLater());
+    const runners = new Runners(this.#queues.values(), handlers, this.id, this.#settings, services);
     this.#timers = new Timers(this.#settings.clock);
     this.#idle = new Idle(this.#settings.clock, () => this.#isIdle());
     const turn = new Turn();
@@ -66,6 +73,11 @@ export class Worker implements AsyncDisposable {
     const [settings, start] = [this.#settings, this.#settings.concurrency.min];
     this.#slots = new Slots(settings, start, Math.max(1, ...sizes), turn, this.#slotsHost());
     this.#exchanger = new Exchanger(this.#store, this.id, settings, turn, this.#exchangeHost());
+    this.#intake = new Intake(settings, runners, this.#slots, {
+      isRunning: () => this.#state === 'running',
+      settle: (pending) => this.#exchanger.settle(pending),
+      kick: () => this.#exchanger.kick(),
+    });
   }
 
   /**
@@ -88,6 +100,7 @@ export class Worker implements AsyncDisposable {
       throw new QueueError('QUEUE_CLOSED', 'The worker was closed while it started');
     }
     this.#beat();
+    this.#scaleLater(new AutoScale(this.#settings.concurrency));
     this.#timers.set('sweep', 0, () => void this.#sweep());
     this.#exchanger.look();
   }
@@ -157,11 +170,14 @@ export class Worker implements AsyncDisposable {
   #slotsHost(): SlotsHost {
     return {
       ended: (attempt, settlement, durationMs) => {
-        if (settlement !== undefined) this.#exchanger.settle(attempt.task, settlement, durationMs);
-        else if (attempt.stopped === 'lost') reportLost(attempt.task, attempt.runner.internals);
+        this.#ended++;
+        const { task, completedIn } = attempt;
+        if (settlement !== undefined)
+          this.#exchanger.settle({ task, settlement, durationMs, unsure: false, completedIn });
+        else if (attempt.stopped === 'lost') reportLost(task, attempt.runner.internals);
         else this.#abandoned++;
       },
-      unstarted: (task) => this.#release(task, 0),
+      unstarted: (task) => this.#intake.release(task, 0),
       freed: () => {
         this.#exchanger.kick();
         this.#idle.check();
@@ -181,14 +197,14 @@ export class Worker implements AsyncDisposable {
       },
       extended: (attempt, verdict, sentAt) => {
         if (verdict !== 'lost') attempt.renewedAt = sentAt;
-        if (verdict === 'ok') return;
+        if (verdict === 'ok' || attempt.completedIn) return;
         // It may have ended while the exchange was in flight: then its settlement will tell.
         if (this.#slots.has(attempt))
           this.#slots.stop(attempt, verdict === 'cancel' ? 'cancelled' : 'lost');
       },
       claimed: (reply, limit, sentAt) => this.#claimed(reply, limit, sentAt),
       late: (claimed) => {
-        for (const task of claimed) this.#release(task, 0);
+        for (const task of claimed) this.#intake.release(task, 0);
         this.#exchanger.kick();
       },
       rested: () => this.#idle.check(),
@@ -196,10 +212,8 @@ export class Worker implements AsyncDisposable {
   }
 
   #claimed(reply: ExchangeReply, limit: number, sentAt: number): void {
-    const now = this.#settings.clock.now();
-    for (const task of reply.claimed) this.#begin(task, sentAt, now);
-    this.#slots.pump();
-    if (this.#slots.waiting > 0) this.#handBackLater(HAND_BACK_MS);
+    this.#intake.take(reply, sentAt);
+    this.#starved ||= isStarved(reply, limit);
     if (reply.claimed.length >= limit) return;
     // Looks again when the next task is due, and after the poll interval in any case.
     const { nextDueAt } = reply;
@@ -209,38 +223,12 @@ export class Worker implements AsyncDisposable {
     this.#timers.set('poll', pollMs, () => this.#exchanger.look());
   }
 
-  #begin(task: ClaimedTask, sentAt: number, now: number): void {
-    const runner = this.#runners.of(task);
-    if (runner === undefined) {
-      this.#warnUnknown(task);
-      this.#release(task, UNKNOWN_TASK_DELAY_MS);
-    } else if (this.#state !== 'running') {
-      this.#release(task, 0);
-    } else {
-      this.#slots.add(new Attempt(task, runner, sentAt, now));
-    }
-  }
-
-  #warnUnknown({ id, name, queue }: ClaimedTask): void {
-    if (this.#unknown.has(name)) return;
-    this.#unknown.add(name);
-    const fields = { module: 'queue', queue, task_id: id, name };
-    this.#settings.logger.warn(fields, 'no handler here for this task: handing it back');
-  }
-
-  /** Hands a task back; it costs no attempt. */
-  #release(task: ClaimedTask, delayMs: number): void {
-    const { id, epoch } = task;
-    this.#exchanger.settle(task, { id, epoch, outcome: 'released', when: { delayMs } }, 0);
-  }
-
-  #handBackLater(ms: number): void {
-    if (this.#handBackSet) return;
-    this.#handBackSet = true;
-    this.#timers.set('handBack', ms, () => {
-      this.#handBackSet = false;
-      if (this.#slots.handBack(this.#settings.clock.now() - HAND_BACK_MS)) this.#exchanger.kick();
-      if (this.#slots.waiting > 0) this.#handBackLater(HAND_BACK_MS / 4);
+  #reportLater(): void {
+    if (this.#reportSet) return;
+    this.#reportSet = true;
+    this.#timers.set('progress', REPORT_MS, () => {
+      this.#reportSet = false;
+      this.#exchanger.extend();
     });
   }
 
@@ -252,7 +240,7 @@ export class Worker implements AsyncDisposable {
 
   #dueLeases(): Attempt[] {
     const { clock, leaseMs } = this.#settings;
-    return this.#slots.renewedBefore(clock.now() - leaseMs / 3);
+    return this.#slots.due(clock.now() - leaseMs / 3);
   }
 
   #beat(): void {
@@ -264,9 +252,28 @@ export class Worker implements AsyncDisposable {
     });
   }
 
+  #scaleLater(scale: AutoScale): void {
+    const { concurrency, clock, logger } = this.#settings;
+    if (concurrency.min === concurrency.max) return;
+    const since = clock.now();
+    this.#timers.set('scale', SCALE_MS, () => {
+      const [ended, starved] = [this.#ended, this.#starved];
+      this.#ended = 0;
+      this.#starved = false;
+      const { limit: before } = scale;
+      const elapsedMs = clock.now() - since;
+      const limit = scale.next({ elapsedMs, ended, starved, peak: this.#slots.takePeak() });
+      if (limit !== before) {
+        logger.debug({ module: 'queue', worker: this.id, concurrency: limit }, 'scaled');
+        this.#slots.limit = limit;
+      }
+      this.#scaleLater(scale);
+    });
+  }
+
   async #sweep(): Promise<void> {
-    const { sweepMs, logger } = this.#settings;
-    await sweepOnce(this.#store, this.#queues, logger);
+    const { sweepMs, logger, clock } = this.#settings;
+    await sweepOnce(this.#store, this.#queues, logger, clock);
     // Jitter keeps many workers from sweeping at once.
     this.#timers.set('sweep', sweepMs * (0.75 + Math.random() / 2), () => void this.#sweep());
   }
@@ -288,8 +295,17 @@ export class Worker implements AsyncDisposable {
     this.#timers.close();
     this.#exchanger.close();
     this.#slots.close();
-    await Promise.race([this.#stopListening(), this.#after(FLUSH_MS)]);
+    this.#intake.close();
+    await Promise.race([this.#letGo(), this.#after(FLUSH_MS)]);
     return { drained, durationMs: clock.now() - startedAt, abandoned, unsettled };
+  }
+
+  /** Ends what was opened for this worker. */
+  async #letGo(): Promise<void> {
+    const threads = this.#handlers.map((handler) =>
+      'release' in handler ? handler.release() : undefined,
+    );
+    await Promise.all([this.#stopListening(), ...threads]);
   }
 
   async #stopListening(): Promise<void> {
