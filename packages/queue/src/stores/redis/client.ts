@@ -38,6 +38,8 @@ const SETTINGS = {
   autoResubscribe: false,
   maxRetriesPerRequest: 0,
   stringNumbers: false,
+  // The store has a prefix of its own, which channels need too.
+  keyPrefix: '',
   enableAutoPipelining: false,
   commandTimeout: undefined,
   retryStrategy: (times: number): number => Math.min(RETRY_MAX_MS, 50 * 2 ** Math.min(6, times)),

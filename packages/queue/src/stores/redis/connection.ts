@@ -5,41 +5,32 @@ import type { Script } from './script.js';
 /** How long a call waits for a connection to come up, before it fails. */
 const CONNECT_MS = 5_000;
 /** How long a call waits for its answer. */
-const ANSWER_MS = 10_000;
-/** How long after the last answer a connection with unanswered calls is taken for dead. */
-const DEAD_MS = 8_000;
+export const ANSWER_MS = 10_000;
 
 /** The connection for commands. Opened with the first of them, kept until it is closed. */
 export class RedisConnection {
   readonly #source: RedisClient | RedisAddress;
+  readonly #answerMs: number;
   #client: RedisClient | undefined;
   #connecting: Promise<void> | undefined;
   #heardAt = 0;
-  #closed = false;
+  readonly #closing = new AbortController();
 
-  constructor(source: RedisClient | RedisAddress) {
+  constructor(source: RedisClient | RedisAddress, answerMs: number) {
     this.#source = source;
+    this.#answerMs = answerMs;
   }
 
   /** Runs a script by its name; gives the server its text when it does not know it. */
-  async run(
-    script: Script,
-    key: string,
-    args: readonly (string | number)[],
-    answerMs: number = ANSWER_MS,
-  ): Promise<unknown> {
+  async run(script: Script, key: string, args: readonly (string | number)[]): Promise<unknown> {
     const client = await this.#ready();
     try {
-      return await this.#answer(
-        client,
-        client.call('evalsha', [script.sha, 1, key, ...args]),
-        answerMs,
-      );
+      return await this.#answer(client, client.call('evalsha', [script.sha, 1, key, ...args]));
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw refused(error);
     }
     const call = client.call('eval', [script.source, 1, key, ...args]);
-    return this.#answer(client, call, answerMs).catch((error: unknown) => {
+    return this.#answer(client, call).catch((error: unknown) => {
       throw refused(error);
     });
   }
@@ -47,40 +38,48 @@ export class RedisConnection {
   /** Runs a command. */
   async call(command: string, args: (string | number)[] = []): Promise<unknown> {
     const client = await this.#ready();
-    return this.#answer(client, client.call(command, args), ANSWER_MS).catch((error: unknown) => {
+    return this.#answer(client, client.call(command, args)).catch((error: unknown) => {
       throw refused(error);
     });
   }
 
   close(): void {
-    this.#closed = true;
+    this.#closing.abort(closed());
     this.#client?.disconnect();
   }
 
   /** The client, connected. */
   async #ready(): Promise<RedisClient> {
-    if (this.#closed) throw closed();
+    this.#closing.signal.throwIfAborted();
     this.#client ??= openClient(this.#source);
     const client = this.#client;
     if (client.status !== 'ready') {
       // One wait for all calls that come meanwhile.
-      this.#connecting ??= becomesReady(client, CONNECT_MS).finally(() => {
+      this.#connecting ??= becomesReady(client, CONNECT_MS, this.#closing.signal).finally(() => {
         this.#connecting = undefined;
       });
       await this.#connecting;
     }
-    if (this.#closed) throw closed();
+    this.#closing.signal.throwIfAborted();
     return client;
   }
 
-  /** An answer in time. A connection on which nothing is heard is given up: a new one may do better. */
-  async #answer(client: RedisClient, call: Promise<unknown>, ms: number): Promise<unknown> {
-    const sentAt = Date.now();
+  /** The next call makes a new connection. */
+  #abandon(client: RedisClient): void {
+    client.disconnect();
+    if (this.#client !== client) return;
+    this.#client = undefined;
+    this.#connecting = undefined;
+  }
+
+  /** An answer in time, or an error. */
+  async #answer(client: RedisClient, call: Promise<unknown>): Promise<unknown> {
+    const [sentAt, ms] = [Date.now(), this.#answerMs];
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        if (this.#heardAt < sentAt || Date.now() - this.#heardAt >= DEAD_MS)
-          client.disconnect(true);
+        // Nothing was heard since: the connection may be dead, and a new one may do better.
+        if (this.#heardAt <= sentAt) this.#abandon(client);
         reject(unavailable(`no answer within ${ms} ms`));
       }, ms);
       timer.unref();
@@ -99,13 +98,23 @@ export class RedisConnection {
 }
 
 /** Waits until a client has a connection, however often it has to try. */
-export async function becomesReady(client: RedisClient, ms: number): Promise<void> {
+export async function becomesReady(
+  client: RedisClient,
+  ms: number,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
   if (client.status === 'ready') return;
   await new Promise<void>((resolve, reject) => {
     const stop = (): void => {
       clearTimeout(timer);
       client.off('ready', ready);
       client.off('end', ended);
+      signal.removeEventListener('abort', aborted);
+    };
+    const aborted = (): void => {
+      stop();
+      reject(signal.reason);
     };
     const ready = (): void => {
       stop();
@@ -121,12 +130,14 @@ export async function becomesReady(client: RedisClient, ms: number): Promise<voi
     }, ms);
     client.on('ready', ready);
     client.on('end', ended);
+    signal.addEventListener('abort', aborted);
     if (client.status === 'wait' || client.status === 'end')
       client.connect().catch(() => undefined);
   });
 }
 
-const closed = (): QueueError => new QueueError('QUEUE_CLOSED', 'The Redis store is closed');
+/** What is said after the store was closed. */
+export const closed = (): QueueError => new QueueError('QUEUE_CLOSED', 'The Redis store is closed');
 
 const unavailable = (why: string, cause?: unknown): QueueError =>
   new QueueError('QUEUE_STORE_UNAVAILABLE', `Redis is not available: ${why}`, { cause });

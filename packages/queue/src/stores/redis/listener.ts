@@ -1,5 +1,5 @@
 import { openClient, type RedisAddress, type RedisClient } from './client.js';
-import { becomesReady } from './connection.js';
+import { becomesReady, closed } from './connection.js';
 
 const CONNECT_MS = 5_000;
 const WATCH_MS = 10_000;
@@ -18,7 +18,7 @@ export class RedisListener {
   readonly #wakers = new Map<string, { readonly queue: string; readonly wakes: Set<Wake> }>();
   #client: RedisClient | undefined;
   #watch: NodeJS.Timeout | undefined;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(source: RedisClient | RedisAddress, channel: (queue: string) => string) {
     this.#source = source;
@@ -46,7 +46,7 @@ export class RedisListener {
   }
 
   close(): void {
-    this.#closed = true;
+    this.#closing.abort(closed());
     clearInterval(this.#watch);
     this.#wakers.clear();
     this.#client?.disconnect();
@@ -67,7 +67,7 @@ export class RedisListener {
   async #ready(): Promise<RedisClient> {
     this.#client ??= this.#open();
     const client = this.#client;
-    await becomesReady(client, CONNECT_MS);
+    await becomesReady(client, CONNECT_MS, this.#closing.signal);
     return client;
   }
 
@@ -95,7 +95,7 @@ export class RedisListener {
   }
 
   async #check(client: RedisClient): Promise<void> {
-    if (client.status !== 'ready' || this.#closed) return;
+    if (client.status !== 'ready' || this.#closing.signal.aborted) return;
     const channels = [...this.#wakers.keys()];
     if (channels.length === 0) return;
     let timer: NodeJS.Timeout | undefined;

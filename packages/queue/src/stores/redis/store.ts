@@ -19,7 +19,7 @@ import type {
 } from '../../store.js';
 import { alterTasks, findTasks } from './admin.js';
 import type { RedisAddress, RedisClient } from './client.js';
-import { RedisConnection } from './connection.js';
+import { ANSWER_MS, RedisConnection } from './connection.js';
 import { RedisListener } from './listener.js';
 import { SERVER_CLOCK } from './lua/prelude.js';
 import { exchangeReply, statsReply } from './replies.js';
@@ -36,6 +36,8 @@ export interface RedisStoreParts {
   readonly logger: Logger;
   /** The Lua statement that sets the scripts' clock. @defaultValue the server's */
   readonly clock?: string;
+  /** How long a call may take. @defaultValue 10 seconds */
+  readonly answerMs?: number;
 }
 
 /** Tasks in Redis. */
@@ -51,8 +53,9 @@ export class RedisStore implements QueueStore {
   #migration: Promise<void> | undefined;
   #closed = false;
 
-  constructor({ source, prefix, logger, clock = SERVER_CLOCK }: RedisStoreParts) {
-    this.#connection = new RedisConnection(source);
+  constructor(parts: RedisStoreParts) {
+    const { source, prefix, logger, clock = SERVER_CLOCK, answerMs = ANSWER_MS } = parts;
+    this.#connection = new RedisConnection(source, answerMs);
     this.#base = `${prefix}:{${prefix}:queue}`;
     this.#listener = new RedisListener(source, (queue) => `${this.#base}:wake:${queue}`);
     this.#logger = logger;
