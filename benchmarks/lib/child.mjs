@@ -55,6 +55,7 @@ export function startChild(module, name, params = {}, { deadlineMs = 300_000 } =
       if (ended) return resolve(value);
       if (signal === null && failure.startsWith('took')) failure = `ended with ${code}`;
       const error = new Error(`${name} ${JSON.stringify(params)}: ${failure}\n${output}`);
+      error.run = [name, params.contender?.label, params.concurrency].filter(Boolean).join(', ');
       inbox.fail(error);
       return reject(error);
     });

@@ -19,7 +19,6 @@ function suites() {
 /** Runs the works one after another; one that fails is told, and the others still run. */
 async function runWorks(works, context) {
   const results = [];
-  const failures = [];
   for (const work of works) {
     const start = Date.now();
     console.error(`\n${work.name}: ${work.title}`);
@@ -29,12 +28,12 @@ async function runWorks(works, context) {
       for (const row of rows) console.error(`  ${row.line}`);
       for (const { what, value } of reference) console.error(`  ${what}: ${value}`);
     } catch (error) {
-      failures.push({ work, error });
+      results.push({ work, rows: [], reference: [], error });
       console.error(`  not measured: ${error.stack ?? error}`);
     }
     console.error(`  (${Math.round((Date.now() - start) / 1_000)} s)`);
   }
-  return { results, failures };
+  return results;
 }
 
 async function main() {
@@ -46,6 +45,7 @@ async function main() {
   const start = new Date();
   const [load] = loadavg();
   const services = await startServices(suite.services);
+  const failures = [];
   try {
     const context = {
       rounds: options.rounds,
@@ -53,10 +53,15 @@ async function main() {
       size: (full, quick) => (options.quick ? quick : full),
       services,
       progress: (text) => console.error(`  ${text}`),
+      /** Told of runs that gave no figure. */
+      failed(error) {
+        failures.push(error);
+        console.error(`  a run failed: ${error.message}`);
+      },
     };
     const offered = works.filter((work) => work.available?.(context) ?? true);
     await suite.prepare?.(context);
-    const { results, failures } = await runWorks(offered, context);
+    const results = await runWorks(offered, context);
     const rows = results.flatMap((result) => result.rows);
     if (options.json) console.log(JSON.stringify(rows.map(({ json }) => json)));
     else printRows(rows);
@@ -66,7 +71,7 @@ async function main() {
       writeFileSync(file, await report(suite, facts));
       console.error(`\nwritten: benchmarks/${options.suite}/RESULTS.md`);
     }
-    return failures.length === 0 ? 0 : 1;
+    return failures.length === 0 && results.every(({ error }) => error === undefined) ? 0 : 1;
   } finally {
     await services.stop();
   }

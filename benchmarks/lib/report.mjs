@@ -32,20 +32,23 @@ function versions(names) {
 function machine() {
   const [first] = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
-  return `${cpus().length} × ${first?.model ?? 'unknown processor'}, ${memory} GiB, ${type()} ${release()} ${arch()}, file system of the servers' data: ${fileSystem()}`;
+  return `${cpus().length} × ${first?.model ?? 'unknown processor'}, ${memory} GiB, ${type()} ${release().split('-')[0]} ${arch()}, file system of the servers' data: ${fileSystem()}`;
 }
 
 function missesOf(rows, reasons) {
   const missed = rows.filter(({ met }) => met === false);
-  if (missed.length === 0) return [];
-  const lines = missed.map(({ json: { work, rivalName } }) => {
+  return missed.map(({ json: { work, rivalName } }) => {
     const known = reasons.find(
       (reason) => work.includes(reason.work) && reason.rival.test(rivalName),
     );
     return `- ${work}, beside ${rivalName}: ${known?.why ?? 'not explained yet'}`;
   });
-  return ['## Missed', '', ...lines, ''];
 }
+
+const section = (title, lines) => (lines.length === 0 ? [] : [`## ${title}`, '', ...lines, '']);
+
+/** What an error comes from, without the processes it passed through. */
+const cause = (error) => String(error.message).split('\n')[0].split('Error: ').at(-1);
 
 /** The text of RESULTS.md. */
 export async function report(suite, { start, load, options, services, results, failures }) {
@@ -65,17 +68,17 @@ export async function report(suite, { start, load, options, services, results, f
     '',
     markdownRows(rows),
     '',
-    ...missesOf(rows, suite.reasons ?? []),
-    ...(failures.length === 0
-      ? []
-      : [
-          '## Not measured',
-          '',
-          ...failures.map(
-            ({ work, error }) => `- ${work.title}: ${String(error.message).split('\n')[0]}`,
-          ),
-          '',
-        ]),
+    ...section('Missed', missesOf(rows, suite.reasons ?? [])),
+    ...section(
+      'Not measured',
+      results
+        .filter(({ error }) => error !== undefined)
+        .map(({ work, error }) => `- ${work.title}: ${cause(error)}`),
+    ),
+    ...section(
+      'Runs that failed',
+      failures.map((error) => `- ${error.run ?? ''}: ${cause(error)}`),
+    ),
     '## Beside them',
     '',
     ...reference.map(({ what, value }) => `- ${what}: ${value}`),

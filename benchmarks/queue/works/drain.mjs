@@ -68,13 +68,13 @@ const { oursRedis, oursPostgres, oursPostgresKeeping, oursMemory } = contenders;
 async function compare({ context, title, lanes, concurrency, pairs, redis }) {
   const list = lanes.map(({ contender }) => contender);
   const samples = await interleave(
-    context.rounds,
+    context,
     lanes,
     async ({ contender, tasks }) => {
       const url = await emptyPlace(context.services, contender, redis);
       return runChild(import.meta.url, 'drainCase', { contender, url, concurrency, tasks });
     },
-    (text) => context.progress(`concurrency ${concurrency}, ${text}`),
+    `concurrency ${concurrency}, `,
   );
   const rates = (contender) => samples[list.indexOf(contender)].map((figures) => figures.perSecond);
   const rows = pairs.map(({ ours, rival, target }) =>
@@ -185,7 +185,7 @@ export const drainWorks = [
       const reference = [];
       for (const concurrency of context.size(LEVELS, ONE_LEVEL)) {
         const params = { contender: oursMemory, concurrency, tasks: context.size(200_000, 50_000) };
-        const [samples] = await interleave(context.rounds, [params], () =>
+        const [samples] = await interleave(context, [params], () =>
           runChild(import.meta.url, 'memoryDrain', params),
         );
         const rate = median(samples.map((figures) => figures.perSecond));

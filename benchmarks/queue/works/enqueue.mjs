@@ -37,15 +37,10 @@ const { oursRedis, oursPostgres, bullmq, bullmqPostgres, graphile, pgBoss } = co
 /** Rows of ours beside each rival. */
 async function compare({ context, title, fn, params, ours, rivals, target, redis }) {
   const all = [ours, ...rivals];
-  const samples = await interleave(
-    context.rounds,
-    all,
-    async (contender) => {
-      const url = await emptyPlace(context.services, contender, redis);
-      return runChild(import.meta.url, fn, { contender, url, ...params });
-    },
-    context.progress,
-  );
+  const samples = await interleave(context, all, async (contender) => {
+    const url = await emptyPlace(context.services, contender, redis);
+    return runChild(import.meta.url, fn, { contender, url, ...params });
+  });
   return rivals.map((rival, index) =>
     row({
       work: title,

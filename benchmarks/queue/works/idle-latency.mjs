@@ -41,15 +41,10 @@ export async function latencyWorker({ contender, url }, channel) {
 
 async function compare(context, title, ours, rival, target) {
   const samples = context.size(200, 40);
-  const [mine, theirs] = await interleave(
-    context.rounds,
-    [ours, rival],
-    async (contender) => {
-      const url = await emptyPlace(context.services, contender);
-      return runChild(import.meta.url, 'latencyCase', { contender, url, samples });
-    },
-    context.progress,
-  );
+  const [mine, theirs] = await interleave(context, [ours, rival], async (contender) => {
+    const url = await emptyPlace(context.services, contender);
+    return runChild(import.meta.url, 'latencyCase', { contender, url, samples });
+  });
   return ['p50', 'p99'].map((point) =>
     row({
       work: `${title}: idle queue, enqueue to start of the handler in another process, ${point}`,

@@ -1,6 +1,6 @@
 import { runChild } from '../../lib/child.mjs';
 import { interleave } from '../../lib/rounds.mjs';
-import { atLeast, row } from '../../lib/table.mjs';
+import { atLeast, format, row } from '../../lib/table.mjs';
 import { adapterOf, contenders } from '../contenders.mjs';
 import { Ledger, within } from '../measure.mjs';
 import { namedDatabase } from '../places.mjs';
@@ -37,21 +37,16 @@ export const longRunWork = {
       { deadlineMs: 900_000 },
     );
     context.progress(`${before} tasks are through`);
-    const [after, fresh] = await interleave(
-      context.rounds,
-      ['worn', 'fresh'],
-      async (which) => {
-        const url =
-          which === 'worn' ? worn : await namedDatabase(context.services, ours, 'bench_fresh');
-        const params = { contender: ours, url, concurrency: 10, tasks };
-        return (await runChild(DRAIN, 'drainCase', params)).perSecond;
-      },
-      context.progress,
-    );
+    const [after, fresh] = await interleave(context, ['worn', 'fresh'], async (which) => {
+      const url =
+        which === 'worn' ? worn : await namedDatabase(context.services, ours, 'bench_fresh');
+      const params = { contender: ours, url, concurrency: 10, tasks };
+      return (await runChild(DRAIN, 'drainCase', params)).perSecond;
+    });
     return {
       rows: [
         row({
-          work: 'PostgreSQL: drain after 1,000,000 tasks through one table, completed tasks kept, concurrency 10',
+          work: `PostgreSQL: drain after ${format(before)} tasks through one table, completed tasks kept, concurrency 10`,
           unit: 'tasks/s',
           ours: after,
           rival: fresh,

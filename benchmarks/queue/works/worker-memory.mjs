@@ -19,23 +19,18 @@ export const memoryWork = {
       bullmq,
       graphileBatched,
     ];
-    const samples = await interleave(
-      context.rounds,
-      all,
-      async (contender) => {
-        const url = await emptyPlace(context.services, contender);
-        const tasks = context.size(100_000, 4_000);
-        const params = { contender, url, tasks, concurrency: CONCURRENCY };
-        return (await runChild(DRAIN, 'drainCase', params)).peakMemory;
-      },
-      context.progress,
-    );
+    const tasks = context.size(100_000, 4_000);
+    const samples = await interleave(context, all, async (contender) => {
+      const url = await emptyPlace(context.services, contender);
+      const params = { contender, url, tasks, concurrency: CONCURRENCY };
+      return (await runChild(DRAIN, 'drainCase', params)).peakMemory;
+    });
     const of = (contender) => samples[all.indexOf(contender)];
     const rows = [oursRedis, oursPostgres]
       .filter((ours) => all.includes(ours))
       .map((ours) =>
         row({
-          work: `${ours.store === 'redis' ? 'Redis' : 'PostgreSQL'}: peak memory of a worker that drains 100,000 tasks, concurrency ${CONCURRENCY}`,
+          work: `${ours.store === 'redis' ? 'Redis' : 'PostgreSQL'}: peak memory of a worker that drains ${format(tasks)} tasks, concurrency ${CONCURRENCY}`,
           unit: 'MiB',
           ours: of(ours),
           rival: of(bullmq),
@@ -43,7 +38,7 @@ export const memoryWork = {
           target: atMost(0.8),
         }),
       );
-    const what = `Peak memory of a worker that drains 100,000 tasks, ${graphileBatched.label}`;
+    const what = `Peak memory of a worker that drains ${format(tasks)} tasks, ${graphileBatched.label}`;
     return { rows, reference: [{ what, value: `${format(median(of(graphileBatched)))} MiB` }] };
   },
 };
