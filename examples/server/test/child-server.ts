@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -52,16 +52,20 @@ export class ChildServer {
         reject(new Error(`The server ${why}:\n${output.slice(-4_000)}`));
       };
       const timer = setTimeout(() => fail(`did not listen within ${START_MS} ms`), START_MS);
-      child.once('exit', (code) => {
+      const onExit = (code: number | null): void => {
         clearTimeout(timer);
         fail(`ended with ${code}`);
-      });
+      };
+      child.once('exit', onExit);
+      let listening = false;
       const read = (chunk: Buffer): void => {
-        output = (output + String(chunk)).slice(-100_000);
+        if (listening) return; // read on, so that the server never waits for its log
+        output += String(chunk);
         const found = /"url":"(http:[^"]+)".*"msg":"listening"/.exec(output)?.[1];
         if (found === undefined) return;
         clearTimeout(timer);
-        child.removeAllListeners('exit');
+        listening = true;
+        child.off('exit', onExit);
         resolve(found);
       };
       child.stdout?.on('data', read);

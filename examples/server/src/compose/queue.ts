@@ -92,7 +92,7 @@ export function composeWorker(
         log.info({ hour, ...(await handlers.prune()) }, 'pruned');
       }),
     ],
-    { logger: log },
+    { logger },
   );
 }
 
