@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+/** The built server. */
+export const MAIN: string = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const START_MS = 60_000;
 
 /** Builds the server and what it needs, unless that is up to date: a process of its own runs the built files. */

@@ -100,12 +100,13 @@ export async function startTestServer(
 /** Waits until a check gives something. */
 export async function eventually<T>(
   check: () => Promise<T | undefined> | T | undefined,
+  timeoutMs = 15_000,
 ): Promise<T> {
-  const until = Date.now() + 15_000;
+  const until = Date.now() + timeoutMs;
   for (;;) {
     const value = await check();
     if (value !== undefined) return value;
-    if (Date.now() > until) throw new Error('It did not happen within 15 s');
+    if (Date.now() > until) throw new Error(`It did not happen within ${timeoutMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -35,11 +35,6 @@ const onDisk: StartOptions = {
 /** With roles apart the configuration asks for a database server; here the processes take turns instead. */
 const apart = { DATABASE_URL: 'postgres://localhost/unused' };
 
-interface MessageView {
-  status: string;
-  delivery: { id: string; status: string } | null;
-}
-
 const json = async <T>(path: string): Promise<T> =>
   (await fetch(`${server?.url}${path}`)).json() as Promise<T>;
 
