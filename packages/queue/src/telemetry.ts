@@ -2,7 +2,7 @@ import {
   type Attributes,
   type Context,
   context,
-  isSpanContextValid,
+  INVALID_TRACEID,
   type Link,
   propagation,
   ROOT_CONTEXT,
@@ -87,7 +87,8 @@ export function attemptSpan(task: ClaimedTask): AttemptSpan {
 
 /** Without an SDK there is no span to speak of, and a context costs more than the rest of an attempt. */
 function withSpan(parent: Context, span: Span): Context {
-  return isSpanContextValid(span.spanContext()) ? trace.setSpan(parent, span) : parent;
+  const none = span.spanContext().traceId === INVALID_TRACEID;
+  return none ? parent : trace.setSpan(parent, span);
 }
 
 /** Starts the span of a call of a batch handler: a trace of its own, linked to every producer's. */

@@ -14,8 +14,8 @@ export interface ScaleSample {
 
 /** A growth is judged once this much happened, or this time passed. */
 const JUDGE_AFTER_MS = 2_000;
-/** More slots must get this much more done to be kept. */
-const GAIN = 1.05;
+/** More slots must get so much more done to be kept, or half of what they should, where they are few. */
+const GAIN = 0.05;
 const GROWTH = 1.5;
 const FIRST_HOLD = 8;
 const MAX_HOLD = 128;
@@ -31,8 +31,8 @@ export class AutoScale {
   #ended = 0;
   #peak = 0;
   #starved = false;
-  /** The growth on trial: what there was before. */
-  #trial: { readonly limit: number; readonly rate: number } | undefined;
+  /** The growth on trial: what there was before, and the rate that keeps it. */
+  #trial: { readonly limit: number; readonly goal: number } | undefined;
   /** Looks to let pass before the next trial; longer after each that failed. */
   #hold = 0;
   #nextHold = FIRST_HOLD;
@@ -66,7 +66,7 @@ export class AutoScale {
   #grow(rate: number): void {
     const trial = this.#trial;
     this.#trial = undefined;
-    if (trial !== undefined && rate < trial.rate * GAIN) {
+    if (trial !== undefined && rate < trial.goal) {
       this.#limit = trial.limit;
       this.#hold = this.#nextHold;
       this.#nextHold = Math.min(MAX_HOLD, this.#nextHold * 2);
@@ -79,7 +79,8 @@ export class AutoScale {
     }
     const grown = Math.min(this.#range.max, Math.ceil(this.#limit * GROWTH));
     if (grown === this.#limit) return;
-    this.#trial = { limit: this.#limit, rate };
+    const gain = Math.min(GAIN, (grown / this.#limit - 1) / 2);
+    this.#trial = { limit: this.#limit, goal: rate * (1 + gain) };
     this.#limit = grown;
   }
 
@@ -88,7 +89,7 @@ export class AutoScale {
     this.#hold = 0;
     this.#nextHold = FIRST_HOLD;
     if (this.#peak * 2 > this.#limit) return;
-    this.#limit = Math.max(this.#range.min, Math.ceil(this.#limit / GROWTH), this.#peak);
+    this.#limit = Math.max(this.#range.min, Math.floor(this.#limit / GROWTH), this.#peak);
   }
 }
 

@@ -9,6 +9,7 @@ const MAX_SETTLEMENTS = 1_000;
 const MAX_CLAIM = 1_000;
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 5_000;
+/** An exchange is given up after half a lease, so that the other half is left to extend it; but not before this. */
 const MIN_STALL_MS = 5_000;
 
 /** What an {@link Exchanger} asks and tells. */
@@ -121,7 +122,7 @@ export class Exchanger {
   /** Gives up an exchange that the store has left without an answer for too long, and sends again what it carried. */
   watch(now: number): void {
     const flight = this.#flight;
-    const stallMs = Math.max(MIN_STALL_MS, this.#settings.leaseMs);
+    const stallMs = Math.max(MIN_STALL_MS, this.#settings.leaseMs / 2);
     if (flight === undefined || now - flight.sentAt < stallMs) return;
     this.#fail(flight, new Error(`no answer within ${now - flight.sentAt} ms`));
   }
@@ -160,7 +161,8 @@ export class Exchanger {
     const due = this.#extendDue ? this.#host.due() : [];
     const extend = due.map((attempt) => ({ attempt, progress: attempt.progress }));
     this.#extendDue = false;
-    const limit = this.#hungry ? Math.min(MAX_CLAIM, this.#host.room()) : 0;
+    // Even when nothing is expected: it costs next to nothing here, and a settlement may make another task ready.
+    const limit = Math.min(MAX_CLAIM, this.#host.room());
     if (limit > 0) this.#hungry = false;
     this.#flight = { sentAt: this.#settings.clock.now(), settle, extend, limit, over: false };
     return this.#flight;

@@ -1,0 +1,128 @@
+import { describe, expect, it } from 'vitest';
+import type { ExchangeReply, ExchangeRequest, QueueStore } from '../../src/index.js';
+import { after, closed, setUp, task } from './support.js';
+
+/** A store whose exchanges go through `via`. */
+function through(
+  via: (
+    request: ExchangeRequest,
+    exchange: (request: ExchangeRequest) => Promise<ExchangeReply>,
+  ) => Promise<ExchangeReply>,
+) {
+  return (store: QueueStore): QueueStore => {
+    const exchange = store.exchange.bind(store);
+    store.exchange = (request) => via(request, exchange);
+    return store;
+  };
+}
+
+const gone = { text: 'gone' };
+const never = (): Promise<never> => new Promise(() => undefined);
+
+describe('an exchange that never answers', () => {
+  it('is given up, what it carried is sent again, and the worker goes on', async () => {
+    let hang = 2;
+    const { clock, queue, worker, state } = await setUp(() => 'done', {
+      wrap: through(async (request, exchange) => {
+        if (request.settle.length === 0 || hang-- <= 0) return exchange(request);
+        if (hang === 0) await exchange(request);
+        return never();
+      }),
+    });
+    const { id } = await queue.enqueue(task, {});
+    await clock.advance(40_000);
+    expect(await state(id)).toBe('completed');
+    expect(queue.stats()).toMatchObject({ started: 1, lost: 0 });
+    expect(await worker.health()).toMatchObject({ status: 'healthy' });
+    await closed(worker, clock);
+  });
+
+  it('hands back what it claimed when the answer comes after all', async () => {
+    let answer: () => void = () => undefined;
+    let first = true;
+    const { clock, queue, worker, kit } = await setUp(() => 'done', {
+      wrap: through(async (request, exchange) => {
+        const reply = await exchange(request);
+        if (first && reply.claimed.length > 0) {
+          first = false;
+          await new Promise<void>((resolve) => (answer = resolve));
+        }
+        return reply;
+      }),
+    });
+    const { id } = await queue.enqueue(task, {});
+    await clock.advance(8_000);
+    expect(await kit.get(id)).toMatchObject({ state: 'leased', epoch: 1 });
+    answer();
+    await clock.advance(100);
+    expect(await kit.get(id)).toMatchObject({ state: 'completed', attempts: 1, epoch: 2 });
+    expect(queue.stats()).toMatchObject({ started: 1, completed: 1 });
+    await closed(worker, clock);
+  });
+
+  it('keeps no worker from closing', async () => {
+    const { clock, queue, worker } = await setUp(() => 'done', {
+      wrap: through((request, exchange) =>
+        request.settle.length > 0 ? never() : exchange(request),
+      ),
+    });
+    await queue.enqueue(task, {});
+    await clock.advance(0);
+    const report = await closed(worker, clock, 0);
+    expect(report).toMatchObject({ drained: false });
+    expect(report.durationMs).toBeLessThanOrEqual(4_000);
+  });
+});
+
+describe('closing', () => {
+  it('resolves while the worker starts, sweeps, or stops listening, with a store that hangs', async () => {
+    for (const broken of ['migrate', 'onWake', 'sweep', 'exchange'] as const) {
+      const { clock, worker } = await setUp(() => undefined, {
+        start: false,
+        wrap: (store) => Object.assign(store, { [broken]: never }),
+      });
+      worker.start().catch(() => undefined);
+      await clock.advance(100);
+      const report = await closed(worker, clock);
+      expect(report.abandoned).toBe(0);
+    }
+    const { clock, worker } = await setUp(() => undefined, {
+      wrap: (store) =>
+        Object.assign(store, { onWake: async () => ({ [Symbol.asyncDispose]: never }) }),
+    });
+    await closed(worker, clock);
+    expect(worker.stats().state).toBe('closed');
+  });
+
+  it('resolves whatever throws, at whatever deadline', async () => {
+    for (const deadline of [0, 1, 5_000]) {
+      const { clock, queue, worker, store } = await setUp(async (_, { signal }) => {
+        store.exchange = () => {
+          throw gone.text;
+        };
+        await after(clock, 2_500);
+        signal.throwIfAborted();
+      });
+      await queue.enqueue(task, {});
+      await clock.advance(0);
+      const report = await closed(worker, clock, deadline);
+      expect(report.durationMs).toBeLessThanOrEqual(deadline + 4_000);
+    }
+  });
+});
+
+describe('a sweep that never answers', () => {
+  it('does not keep the next one from running', async () => {
+    let sweeps = 0;
+    const { clock, worker } = await setUp(() => undefined, {
+      wrap: (store) => {
+        const sweep = store.sweep.bind(store);
+        store.sweep = (limit) => (++sweeps === 1 ? never() : sweep(limit));
+        return store;
+      },
+    });
+    await clock.advance(60_000);
+    expect(sweeps).toBeGreaterThan(5);
+    await closed(worker, clock);
+  });
+});
