@@ -16,18 +16,19 @@ export type { QueueCounters } from './counters.js';
 export type { Duration } from './duration.js';
 export { isQueueError, QueueError, type QueueErrorCode, type QueueIssue } from './errors.js';
 export type { EventHub, QueueEvent, QueueEvents } from './events.js';
+export type { FlowLinks } from './flow.js';
 export type { HealthReport } from './health.js';
 export type { Logger } from './logger.js';
-export type { NewTaskOptions } from './new-task.js';
-export {
-  createQueue,
-  type EnqueueItem,
-  type EnqueueOptions,
-  type NamedTask,
-  Queue,
-  type QueueInternals,
-  type QueueOptions,
-} from './queue.js';
+export type { GroupOptions, NewTaskOptions, TaskPlacement } from './new-task.js';
+export { createQueue, Queue } from './queue.js';
+export type {
+  EnqueueItem,
+  EnqueueOptions,
+  FlowItem,
+  NamedTask,
+  QueueInternals,
+  QueueOptions,
+} from './queue-types.js';
 export {
   isRetryAt,
   isUnrecoverableError,
@@ -37,6 +38,8 @@ export {
   type RetryPolicy,
   UnrecoverableError,
 } from './retry.js';
+export type { ScheduleOptions } from './schedule/options.js';
+export { nextRun, type PlannedRuns, planRuns } from './schedule/plan.js';
 export type { StandardIssue, StandardResult, StandardSchema } from './standard-schema.js';
 export type * from './store.js';
 export { type MemoryStoreOptions, memoryStore } from './stores/memory.js';

@@ -4,16 +4,53 @@ import {
   integerOption,
   invalidOption,
   knownOptions,
+  numberOption,
   textOption,
 } from './options.js';
 import { checked, encoded } from './payload.js';
 import type { ResolvedRetryPolicy } from './retry.js';
-import type { NewTask, When } from './store.js';
+import type { NewTask, TaskGroup, TaskKey, When } from './store.js';
 import type { AnyTaskDefinition } from './task.js';
 import { uuidv7 } from './uuid.js';
 
+/** The group of a task: tasks of a group share its limits and its part of the queue. */
+export interface GroupOptions {
+  /** Such as a tenant's id; at most 200 characters. */
+  key: string;
+  /**
+   * Its part of the queue beside the other groups, 0.001 to 1000.
+   * @defaultValue that of the queue's limits, or 1
+   */
+  weight?: number;
+  /**
+   * One task of the group at a time and in order, a task that waits for its retry holding back the others. After one
+   * that failed for good the group goes on (`skip`), or stands still until that one is redriven or removed (`block`).
+   * @defaultValue not strict
+   */
+  strict?: 'skip' | 'block';
+}
+
+/** How a task is enqueued, apart from when. */
+export interface TaskPlacement {
+  /**
+   * From −32768 to 32767; the largest first, equal ones by fair share and in the order they came.
+   * @defaultValue 0
+   */
+  priority?: number;
+  /**
+   * A group: its key, or more about it. Groups share the queue fairly; tasks without one go before the shares.
+   * @defaultValue none
+   */
+  group?: string | GroupOptions;
+  /**
+   * Text that travels with the task and is given to its handler. `traceparent`, `tracestate` and `baggage` are set by
+   * the OpenTelemetry propagator unless given here.
+   */
+  headers?: Readonly<Record<string, string>>;
+}
+
 /** How a task is enqueued. */
-export interface NewTaskOptions {
+export interface NewTaskOptions extends TaskPlacement {
   /**
    * Not before this long from now, by the store's clock. Not together with `runAt`.
    * @defaultValue 0
@@ -22,75 +59,124 @@ export interface NewTaskOptions {
   /** Not before this time, by the store's clock. */
   runAt?: Date;
   /**
-   * From −32768 to 32767; the largest first, equal ones in the order they came.
-   * @defaultValue 0
-   */
-  priority?: number;
-  /**
    * Among the live tasks of the queue, and for `idempotencyWindow` after the enqueue, only one task has this key.
-   * Another enqueue with it is a `duplicate`, whatever its payload.
+   * What another enqueue with it does is said by `onDuplicate`.
    */
   idempotencyKey?: string;
-  /** @defaultValue `'1d'` */
-  idempotencyWindow?: Duration;
   /**
-   * Text that travels with the task and is given to its handler. `traceparent`, `tracestate` and `baggage` are set by
-   * the OpenTelemetry propagator unless given here.
+   * How long the key is held beside the life of its task: `live` not at all, `forever` a hundred years.
+   * @defaultValue `'1d'`
    */
-  headers?: Readonly<Record<string, string>>;
+  idempotencyWindow?: Duration | 'live' | 'forever';
+  /**
+   * What happens when another task holds the key and was not claimed yet. `ignore`: nothing. `replace`: it gets this
+   * payload, name, priority and time, so that a delay begins again (debounce). `merge`: this payload is added to its,
+   * list to list or object over object, and it runs when it would have (batching). Otherwise the outcome is `duplicate`.
+   * @defaultValue `'ignore'`
+   */
+  onDuplicate?: 'ignore' | 'replace' | 'merge';
+  /**
+   * Frees the key when its task is dead or cancelled, so that the next enqueue is a new task.
+   * @defaultValue false
+   */
+  freeKeyOnFailure?: boolean;
 }
 
+const PLACEMENT_NAMES = ['priority', 'group', 'headers'];
 const OPTION_NAMES = [
+  ...PLACEMENT_NAMES,
   'delay',
   'runAt',
-  'priority',
   'idempotencyKey',
   'idempotencyWindow',
-  'headers',
+  'onDuplicate',
+  'freeKeyOnFailure',
 ];
 const MAX_HEADERS_BYTES = 16_384;
+const FOREVER_MS = 100 * 365 * 86_400_000;
 
 /** What a queue adds to each of its tasks. */
-interface QueueSettings {
+export interface QueueSettings {
   readonly queue: string;
   readonly retry: ResolvedRetryPolicy;
   readonly maxPayloadBytes: number;
   readonly keep: { readonly completedMs: number; readonly deadMs: number };
 }
 
-type Item = NewTaskOptions & { readonly task: AnyTaskDefinition; readonly payload: unknown };
+/** A task as it is asked for. */
+export interface TaskItem extends NewTaskOptions {
+  readonly task: AnyTaskDefinition;
+  readonly payload: unknown;
+}
+
+/** What of a task does not depend on when it runs. */
+export type TaskTemplate = Omit<NewTask, 'id' | 'queue' | 'when' | 'key' | 'waitFor'>;
 
 /** Checks everything about a task that is to be enqueued. `prefix` leads to it in error paths, in a list. */
 export async function toNewTask(
-  item: Item,
+  item: TaskItem,
   prefix: string | undefined,
   settings: QueueSettings,
   carrier: Readonly<Record<string, string>>,
 ): Promise<NewTask> {
   const { task, payload, ...options } = item;
   const option = prefix ?? 'options.';
+  checkTask(task, prefix);
+  knownOptions(option.slice(0, -1), options, OPTION_NAMES);
+  const { priority, group, headers } = options;
+  const placement = {
+    ...(priority === undefined ? {} : { priority }),
+    ...(group === undefined ? {} : { group }),
+    ...(headers === undefined ? {} : { headers }),
+  };
+  const template = await toTemplate(
+    { task, payload, placement },
+    prefix ?? '',
+    option,
+    settings,
+    carrier,
+  );
+  return {
+    ...template,
+    id: uuidv7(),
+    queue: settings.queue,
+    when: whenOf(options, option),
+    key: keyOf(options, option, settings),
+  };
+}
+
+function checkTask(task: AnyTaskDefinition, prefix: string | undefined): void {
   if (typeof task?.retryOver !== 'function')
     throw invalidOption(`${prefix ?? ''}task`, 'made by defineTask', task);
-  knownOptions(option.slice(0, -1), options, OPTION_NAMES);
-  const path = `${prefix ?? ''}payload`;
+}
+
+/** Checks what of a task does not depend on when it runs. */
+export async function toTemplate(
+  item: { task: AnyTaskDefinition; payload: unknown; placement: TaskPlacement },
+  prefix: string,
+  option: string,
+  settings: QueueSettings,
+  carrier: Readonly<Record<string, string>>,
+): Promise<TaskTemplate> {
+  const { task, payload, placement } = item;
+  checkTask(task, prefix);
+  const path = `${prefix}payload`;
   const text = encoded(payload, path, 'QUEUE_PAYLOAD_INVALID', settings.maxPayloadBytes);
   // The JSON form is checked, not the object: it is what the handler's side will see.
   if (task.payload !== undefined) {
     await checked(task.payload, JSON.parse(text), path, 'QUEUE_PAYLOAD_INVALID');
   }
-  return {
-    id: uuidv7(),
-    queue: settings.queue,
+  const template = {
     name: task.name,
     payload: text,
-    headers: headersOf(options.headers, `${option}headers`, carrier),
-    priority: integerOption(`${option}priority`, options.priority, 0, [-32_768, 32_767]),
-    when: whenOf(options, option),
+    headers: headersOf(placement.headers, `${option}headers`, carrier),
+    priority: integerOption(`${option}priority`, placement.priority, 0, [-32_768, 32_767]),
     maxAttempts: task.retryOver(settings.retry).attempts,
     keepCompletedMs: settings.keep.completedMs,
     keepDeadMs: settings.keep.deadMs,
-    key: keyOf(options, option),
   };
+  if (placement.group === undefined) return template;
+  return { ...template, group: groupOf(placement.group, `${option}group`) };
 }
 
 function whenOf({ delay, runAt }: NewTaskOptions, option: string): When {
@@ -102,12 +188,53 @@ function whenOf({ delay, runAt }: NewTaskOptions, option: string): When {
   return { atMs };
 }
 
-function keyOf(options: NewTaskOptions, option: string): NewTask['key'] {
-  const { idempotencyKey, idempotencyWindow } = options;
-  if (idempotencyKey === undefined) return undefined;
+function keyOf(
+  options: NewTaskOptions,
+  option: string,
+  { maxPayloadBytes }: QueueSettings,
+): TaskKey | undefined {
+  const { idempotencyKey, idempotencyWindow, onDuplicate, freeKeyOnFailure } = options;
+  if (idempotencyKey === undefined) {
+    for (const name of ['onDuplicate', 'freeKeyOnFailure'] as const) {
+      if (options[name] === undefined) continue;
+      throw invalidOption(`${option}${name}`, 'absent without idempotencyKey', options[name]);
+    }
+    return undefined;
+  }
+  const modes = ['ignore', 'replace', 'merge'];
+  if (onDuplicate !== undefined && !modes.includes(onDuplicate)) {
+    throw invalidOption(`${option}onDuplicate`, `one of ${modes.join(', ')}`, onDuplicate);
+  }
+  if (freeKeyOnFailure !== undefined && typeof freeKeyOnFailure !== 'boolean') {
+    throw invalidOption(`${option}freeKeyOnFailure`, 'true or false', freeKeyOnFailure);
+  }
   return {
     value: textOption(`${option}idempotencyKey`, idempotencyKey, 500),
-    ttlMs: durationOption(`${option}idempotencyWindow`, idempotencyWindow, 86_400_000),
+    ttlMs: windowOf(idempotencyWindow, `${option}idempotencyWindow`),
+    ...(onDuplicate === undefined || onDuplicate === 'ignore' ? {} : { mode: onDuplicate }),
+    ...(onDuplicate === 'merge' ? { maxMergedChars: maxPayloadBytes } : {}),
+    ...(freeKeyOnFailure === true ? { freeOnFailure: true } : {}),
+  };
+}
+
+function windowOf(window: NewTaskOptions['idempotencyWindow'], path: string): number {
+  if (window === 'live') return 0;
+  return window === 'forever' ? FOREVER_MS : durationOption(path, window, 86_400_000);
+}
+
+function groupOf(group: string | GroupOptions, path: string): TaskGroup {
+  if (typeof group === 'string') return { key: textOption(path, group) };
+  knownOptions(path, group, ['key', 'weight', 'strict']);
+  const { key, weight, strict } = group;
+  if (strict !== undefined && strict !== 'skip' && strict !== 'block') {
+    throw invalidOption(`${path}.strict`, "'skip' or 'block'", strict);
+  }
+  return {
+    key: textOption(`${path}.key`, key),
+    ...(weight === undefined
+      ? {}
+      : { weight: numberOption(`${path}.weight`, weight, 1, [0.001, 1_000]) }),
+    ...(strict === undefined ? {} : { strict }),
   };
 }
 

@@ -1,11 +1,13 @@
+import { childrenOf } from './children.js';
 import { newCounters, type QueueCounters } from './counters.js';
-import type { Duration } from './duration.js';
 import { QueueError } from './errors.js';
 import { EventHub, type QueueEvent, type QueueEvents } from './events.js';
+import { requireFeature, requireFor } from './features.js';
+import { linkFlow, planFlow } from './flow.js';
 import { type HealthReport, storeHealth } from './health.js';
-import { type Logger, silentLogger } from './logger.js';
+import { silentLogger } from './logger.js';
 import { observeQueue } from './metrics.js';
-import { type NewTaskOptions, toNewTask } from './new-task.js';
+import { type QueueSettings, toNewTask } from './new-task.js';
 import {
   durationOption,
   integerOption,
@@ -13,73 +15,22 @@ import {
   knownOptions,
   textOption,
 } from './options.js';
-import { type ResolvedRetryPolicy, type RetryPolicy, resolveRetry } from './retry.js';
-import type { EnqueueOutcome, QueueStore } from './store.js';
-import type { AnyTaskDefinition, TaskDefinition } from './task.js';
+import type {
+  EnqueueItem,
+  EnqueueOptions,
+  FlowItem,
+  NamedTask,
+  QueueInternals,
+  QueueOptions,
+} from './queue-types.js';
+import { resolveRetry } from './retry.js';
+import type { ScheduleOptions } from './schedule/options.js';
+import { putSchedule, removeSchedule } from './schedule/put.js';
+import type { EnqueueOutcome, NewTask, QueueStore, ScheduleRecord } from './store.js';
+import type { AnyTaskDefinition, ChildTask, TaskDefinition } from './task.js';
 import { enqueueSpan, markEnqueued } from './telemetry.js';
 
-/** Options of {@link createQueue}. */
-export interface QueueOptions<Tx = never> {
-  /** Where tasks live: `memoryStore()`, or `postgresStore(db)` of `@holdfast/queue/postgres`. */
-  store: QueueStore<Tx>;
-  /**
-   * Definitions that may be enqueued by name: see {@link Queue.enqueue} with a list.
-   * @defaultValue none
-   */
-  tasks?: readonly AnyTaskDefinition[];
-  /**
-   * Retry policy of tasks that have none of their own.
-   * @defaultValue 10 attempts, 1 s doubling to 10 min, jitter 0.2
-   */
-  retry?: RetryPolicy;
-  /** How long finished tasks are kept. */
-  retention?: {
-    /**
-     * Completed tasks with their results; 0 keeps none.
-     * @defaultValue `'1d'`
-     */
-    completed?: Duration;
-    /**
-     * Dead letters.
-     * @defaultValue `'30d'`
-     */
-    dead?: Duration;
-  };
-  /**
-   * Longest payload and longest result, in bytes of JSON.
-   * @defaultValue 1048576
-   */
-  maxPayloadBytes?: number;
-  /** @defaultValue silent */
-  logger?: Logger;
-}
-
-/** How one task is enqueued. */
-export interface EnqueueOptions<Tx = never> extends NewTaskOptions {
-  /** A transaction of the store's database: the task exists, and wakes workers, once it commits. */
-  tx?: Tx | undefined;
-}
-
-/** One task of {@link Queue.enqueueMany}. */
-export interface EnqueueItem extends NewTaskOptions {
-  task: AnyTaskDefinition;
-  payload: unknown;
-}
-
-/** One task of a list by name. */
-export interface NamedTask extends NewTaskOptions {
-  /** Of a definition that the queue was given in `tasks`. */
-  name: string;
-  payload: unknown;
-}
-
-/** What a queue gives to the workers of its process. */
-export interface QueueInternals {
-  readonly hub: EventHub;
-  readonly counters: QueueCounters;
-  readonly retry: ResolvedRetryPolicy;
-  readonly maxPayloadBytes: number;
-}
+export type { QueueInternals } from './queue-types.js';
 
 /** A queue of tasks, made by {@link createQueue}. */
 export class Queue<Tx = never> implements AsyncDisposable {
@@ -177,6 +128,90 @@ export class Queue<Tx = never> implements AsyncDisposable {
     return this.#enqueueAll(items, (index) => `items[${index}].`, options?.tx);
   }
 
+  /**
+   * Enqueues tasks that wait for one another, all or none. A task with `after` starts when the tasks of those refs are
+   * finished; {@link Queue.children} gives it their results.
+   *
+   * @example
+   * ```ts
+   * await queue.enqueueFlow([
+   *   { ref: 'a', task: part, payload: 1 },
+   *   { ref: 'b', task: part, payload: 2 },
+   *   { task: whole, payload: null, after: ['a', 'b'] },
+   * ]);
+   * ```
+   * @returns the outcomes in the order of the items
+   * @throws QueueError `QUEUE_OPTION_INVALID` for unknown refs and circles, `QUEUE_UNSUPPORTED`, and as {@link Queue.enqueue}
+   */
+  async enqueueFlow(
+    items: readonly FlowItem[],
+    options?: { tx?: Tx | undefined },
+  ): Promise<EnqueueOutcome[]> {
+    knownOptions('options', options, ['tx']);
+    if (!Array.isArray(items)) throw invalidOption('items', 'an array', items);
+    if (items.length === 0) return [];
+    const plan = planFlow(items);
+    const plain = (items as readonly FlowItem[]).map(
+      ({ ref: _, after: __, onChildFailure: ___, ...item }) => item,
+    );
+    return this.#enqueueAll(
+      plain,
+      (index) => `items[${index}].`,
+      options?.tx,
+      (tasks) => linkFlow(tasks, plan, items),
+    );
+  }
+
+  /**
+   * Enqueues tasks and one that runs when all of them are finished, however they ended: the batch's callback.
+   *
+   * @returns the outcomes of the items and, last, that of `then`
+   */
+  async enqueueBatch(
+    items: readonly EnqueueItem[],
+    then: EnqueueItem,
+    options?: { tx?: Tx | undefined },
+  ): Promise<EnqueueOutcome[]> {
+    if (!Array.isArray(items)) throw invalidOption('items', 'an array', items);
+    const refs = items.map((_, index) => `${index}`);
+    const flow = items.map((item, index) => ({ ...item, ref: `${index}` }));
+    const last = { ...then, after: refs, onChildFailure: 'ignore' } as const;
+    return this.enqueueFlow([...flow, last], options);
+  }
+
+  /**
+   * The tasks that a task waited for, with their states and results, in the order of their ids.
+   * @throws QueueError `QUEUE_UNSUPPORTED`
+   */
+  async children(id: string): Promise<ChildTask[]> {
+    requireFeature(this.store, 'flows', 'Children');
+    return childrenOf(this.store, textOption('id', id));
+  }
+
+  /**
+   * Makes or changes a schedule, whose runs enqueue a task. Every process may do it at its start: as long as the timing
+   * stays the same, nothing else changes. Workers of any queue of the store fire schedules when they sweep; a run is
+   * never fired twice.
+   *
+   * @throws QueueError `QUEUE_OPTION_INVALID`, `QUEUE_PAYLOAD_INVALID`, `QUEUE_UNSUPPORTED`, `QUEUE_CLOSED`
+   */
+  async schedule<PayloadIn, Payload, ResultIn, Result>(
+    id: string,
+    task: TaskDefinition<PayloadIn, Payload, ResultIn, Result>,
+    payload: PayloadIn,
+    options: ScheduleOptions,
+  ): Promise<ScheduleRecord> {
+    this.#open();
+    const item = { id, task: task as AnyTaskDefinition, payload, options };
+    return putSchedule(this.store, this.#settings(), item);
+  }
+
+  /** Removes a schedule. Whether there was one. */
+  async unschedule(id: string): Promise<boolean> {
+    this.#open();
+    return removeSchedule(this.store, this.name, textOption('id', id));
+  }
+
   /** Calls `listener` for what this queue object and the workers of this process do. Returns what stops it. */
   on<Type extends keyof QueueEvents>(
     type: Type,
@@ -219,19 +254,18 @@ export class Queue<Tx = never> implements AsyncDisposable {
     items: readonly EnqueueItem[],
     prefix: (index: number) => string | undefined,
     tx: Tx | undefined,
+    link: (tasks: NewTask[]) => NewTask[] = (tasks) => tasks,
   ): Promise<EnqueueOutcome[]> {
-    if (this.#closed) throw new QueueError('QUEUE_CLOSED', `Queue ${this.name} is closed`);
+    this.#open();
     return enqueueSpan(this.name, items.length, async (carrier, span) => {
-      const settings = {
-        queue: this.name,
-        retry: this.internals.retry,
-        maxPayloadBytes: this.internals.maxPayloadBytes,
-        keep: this.#keep,
-      };
+      const settings = this.#settings();
       const tasks = await Promise.all(
         items.map((item, index) => toNewTask(item, prefix(index), settings, carrier)),
       );
-      const outcomes = await this.store.enqueue(tasks, tx === undefined ? undefined : { tx });
+      const linked = link(tasks);
+      for (const task of linked) requireFor(this.store, task);
+      const placed = await this.store.enqueue(linked, tx === undefined ? undefined : { tx });
+      const outcomes = inOrder(tasks, linked, placed);
       markEnqueued(
         span,
         outcomes.filter((o) => o.outcome === 'added').map((o) => o.id),
@@ -241,16 +275,36 @@ export class Queue<Tx = never> implements AsyncDisposable {
     });
   }
 
+  #open(): void {
+    if (this.#closed) throw new QueueError('QUEUE_CLOSED', `Queue ${this.name} is closed`);
+  }
+
+  #settings(): QueueSettings {
+    const { retry, maxPayloadBytes } = this.internals;
+    return { queue: this.name, retry, maxPayloadBytes, keep: this.#keep };
+  }
+
   #report(items: readonly EnqueueItem[], outcomes: readonly EnqueueOutcome[]): void {
     for (const [index, { outcome, id }] of outcomes.entries()) {
       if (outcome === 'added') {
         this.internals.counters.added++;
         this.internals.hub.emit('task.added', id, { name: items[index]?.task.name ?? '' });
-      } else {
+      } else if (outcome === 'duplicate') {
         this.internals.counters.duplicates++;
       }
     }
   }
+}
+
+/** The outcomes in the order of the tasks, which were handed to the store in another. */
+function inOrder(
+  tasks: readonly NewTask[],
+  linked: readonly NewTask[],
+  outcomes: EnqueueOutcome[],
+): EnqueueOutcome[] {
+  if (linked === tasks) return outcomes;
+  const byId = new Map(linked.map((task, index) => [task.id, outcomes[index]]));
+  return tasks.flatMap((task) => byId.get(task.id) ?? []);
 }
 
 /**

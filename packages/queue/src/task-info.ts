@@ -6,7 +6,7 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 const isoOrNull = (ms: number | null): string | null => (ms === null ? null : iso(ms));
 
 /** Text that should be JSON; as it is when it is not. */
-function parsed(text: string): unknown {
+export function parsedText(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -21,8 +21,8 @@ export function toTaskInfo(record: TaskRecord): TaskInfo {
     ...rest,
     headers: { ...record.headers },
     idempotencyKey: key,
-    payload: parsed(payload),
-    result: result === null ? null : parsed(result),
+    payload: parsedText(payload),
+    result: result === null ? null : parsedText(result),
     enqueuedAt: iso(enqueuedAt),
     runAt: iso(runAt),
     startedAt: isoOrNull(record.startedAt),

@@ -29,17 +29,24 @@ export function nextRun(timing: ScheduleTiming, afterMs: number): number | null 
   return parseCron(timing.cron, timing.timeZone).nextRun(new Date(afterMs))?.getTime() ?? null;
 }
 
-/** The last runs up to and including a time, at most `count`, oldest first. */
-function runsUpTo(timing: ScheduleTiming, toMs: number, count: number): number[] {
+/** The last runs in [fromMs, toMs], at most `count`, oldest first; `fromMs` is a run. */
+function lastRuns(timing: ScheduleTiming, fromMs: number, toMs: number, count: number): number[] {
   if ('everyMs' in timing) {
     const { everyMs, anchorMs } = timing;
     const last = anchorMs + Math.floor((toMs - anchorMs) / everyMs) * everyMs;
-    return Array.from({ length: count }, (_, index) => last - (count - 1 - index) * everyMs);
+    const runs = Math.min(count, Math.floor((last - fromMs) / everyMs) + 1);
+    return Array.from({ length: runs }, (_, index) => last - (runs - 1 - index) * everyMs);
   }
+  // Forwards first: mostly there is one, and to look back from now costs as much as `count` runs.
+  const runs: number[] = [];
+  for (let at: number | null = fromMs; at !== null && at <= toMs; at = nextRun(timing, at)) {
+    if (runs.push(at) > count) break;
+  }
+  if (runs.length <= count) return runs;
   // Runs are at whole seconds, and croner looks strictly before.
   const before = new Date(Math.floor(toMs / 1_000) * 1_000 + 1_000);
-  const runs = parseCron(timing.cron, timing.timeZone).previousRuns(count, before);
-  return runs.map((run) => run.getTime()).reverse();
+  const back = parseCron(timing.cron, timing.timeZone).previousRuns(count, before);
+  return back.map((run) => run.getTime()).reverse();
 }
 
 /** The first run of a schedule after a time, null where its end comes first. */
@@ -66,8 +73,8 @@ export function planRuns(schedule: ScheduleRecord, now: number): PlannedRuns {
   if (nextRunAt === null || nextRunAt > now) return { runs: [], next: nextRunAt };
   const last = untilMs === undefined ? now : Math.min(now, untilMs - 1);
   const count = missed.policy === 'all' ? missed.max : 1;
-  const owed = runsUpTo(timing, last, count).filter(
-    (run) => run >= nextRunAt && (missed.policy !== 'skip' || now - run <= missed.graceMs),
+  const owed = lastRuns(timing, nextRunAt, last, count).filter(
+    (run) => missed.policy !== 'skip' || now - run <= missed.graceMs,
   );
   return { runs: owed, next: firstRun(schedule, now) };
 }

@@ -47,6 +47,22 @@ export const flowChecks: readonly Check[] = [
     },
   },
   {
+    title: 'wakes whoever listens when a parent may run',
+    needs: 'flows',
+    async run(kit, expect) {
+      await family(kit, 1);
+      const task = await kit.claimOne('a');
+      let wake: (queue: string) => void = () => undefined;
+      const woken = new Promise<string>((resolve) => {
+        wake = resolve;
+      });
+      const listening = await kit.store.onWake(['q'], (queue) => wake(queue));
+      await kit.settle('a', kit.completed(task));
+      expect(await woken).toBe('q');
+      await listening[Symbol.asyncDispose]();
+    },
+  },
+  {
     title: 'finds the children of a parent with their results, however short they are kept',
     needs: 'flows',
     async run(kit, expect) {

@@ -66,7 +66,9 @@ export class MemoryFlows {
     }
     if (parent.pending > 0) return;
     parent.runAt = Math.max(parent.runAt, now);
-    this.#tasks.queue(parent.task.queue).arrive(parent, now);
+    const queue = this.#tasks.queue(parent.task.queue);
+    queue.arrive(parent, now);
+    queue.wake();
   }
 
   #fail(parent: MemoryTask, child: string, now: number): void {

@@ -23,7 +23,8 @@ export class MemoryQueue {
   concurrency: number | null = null;
   /** The largest tag claimed. */
   vtime = 0;
-  readonly #wake: () => void;
+  /** Tells workers that there may be something to claim. */
+  readonly wake: () => void;
   readonly #groups = new Map<string, MemoryGroup>();
   readonly #groupLimits = new Map<string, GroupLimits>();
   #groupDefaults: GroupLimits | null = null;
@@ -35,7 +36,7 @@ export class MemoryQueue {
   readonly #reopening = new Heap<{ at: number; group: MemoryGroup }>((a, b) => a.at < b.at);
 
   constructor(wake: () => void = () => undefined) {
-    this.#wake = wake;
+    this.wake = wake;
   }
 
   /** Moves a task to a state, keeping counts and order. */
@@ -74,7 +75,7 @@ export class MemoryQueue {
       this.blocked--;
     }
     if (state === 'ready') task.group?.ready.delete(task);
-    else if (state === 'leased' && this.concurrency !== null && this.counts.ready > 0) this.#wake();
+    else if (state === 'leased' && this.concurrency !== null && this.counts.ready > 0) this.wake();
   }
 
   /** Puts a task that waits for nothing but its time and its group where it belongs. */
@@ -105,7 +106,7 @@ export class MemoryQueue {
       this.move(task, 'ready');
       admitted = true;
     }
-    if (admitted) this.#wake();
+    if (admitted) this.wake();
   }
 
   #takeSlot(task: MemoryTask, group: MemoryGroup): void {
