@@ -6,6 +6,9 @@ import {
 } from '@holdfast/sql';
 import type { AcceptOutcome, AcceptRules, NewMessage } from '../store.js';
 import type { AcceptedMessage } from '../types.js';
+import { impatientTransaction, isLockTimeout } from './postgres-locks.js';
+
+const SECOND_LOOK_MS = 100;
 
 type Keyed = NewMessage & { readonly idempotency: NonNullable<NewMessage['idempotency']> };
 
@@ -37,6 +40,8 @@ const isKeyed = (message: NewMessage): message is Keyed => message.idempotency !
 const keyOf = (clientId: string, key: string): string => JSON.stringify([clientId, key]);
 const sessionKey = (clientId: string, platform: string | null, chatId: string | null): string =>
   JSON.stringify([clientId, platform, chatId]);
+const sessionKeyOf = ({ clientId, platform, chatId }: NewMessage): string =>
+  sessionKey(clientId, platform, chatId);
 
 /** Stores new messages: concurrent calls share a transaction, and a batch of any size takes the same few statements. */
 export class PostgresAccept {
@@ -44,6 +49,9 @@ export class PostgresAccept {
   readonly #schema: string;
   /** One for each set of rules; a pipeline always uses the same. */
   readonly #batchers = new Map<string, GroupCommit<NewMessage, AcceptOutcome>>();
+
+  /** Sessions that were held for long when last looked at, and the error that said so. */
+  readonly #held = new Map<string, Error>();
 
   constructor(db: SqlDatabase, schema: string) {
     this.#db = db;
@@ -60,7 +68,7 @@ export class PostgresAccept {
     const known = this.#batchers.get(name);
     if (known !== undefined) return known;
     const batcher = groupCommit<NewMessage, AcceptOutcome>({
-      flush: (batch) => this.#db.transaction((tx) => this.#write(tx, batch, rules)),
+      flush: (batch) => this.#flush(batch, rules),
       maxBatch: 500,
       concurrency: 2,
       isolateFailures: true,
@@ -68,6 +76,60 @@ export class PostgresAccept {
     });
     this.#batchers.set(name, batcher);
     return batcher;
+  }
+
+  /**
+   * A session that somebody else holds for long fails its own messages, and not those that came with them: after the
+   * first wait in vain it is known, and the batch, tried again in parts, goes on without it.
+   */
+  async #flush(
+    batch: readonly NewMessage[],
+    rules: AcceptRules,
+  ): Promise<readonly (AcceptOutcome | Error)[]> {
+    const suspects = batch.filter((message) => this.#held.has(sessionKeyOf(message)));
+    const held = suspects.length === 0 ? new Set() : await this.#heldSessions(suspects);
+    for (const key of suspects.map(sessionKeyOf)) if (!held.has(key)) this.#held.delete(key);
+    const free = batch.filter((message) => !this.#held.has(sessionKeyOf(message)));
+    const failed = batch.map((message) => this.#held.get(sessionKeyOf(message)));
+    try {
+      const outcomes = free.length === 0 ? [] : await this.#writeAll(free, rules);
+      const byMessage = new Map(free.map((message, i) => [message, outcomes[i]]));
+      return batch.map((message, i) => byMessage.get(message) ?? failed[i] ?? unaccounted());
+    } catch (error) {
+      if (isLockTimeout(error)) await this.#noteHeld(free, error);
+      throw error;
+    }
+  }
+
+  /** Looks twice: others hold their rows for a moment only. */
+  async #noteHeld(messages: readonly NewMessage[], error: Error): Promise<void> {
+    const first = await this.#heldSessions(messages);
+    await new Promise((resolve) => setTimeout(resolve, SECOND_LOOK_MS));
+    const second = await this.#heldSessions(messages);
+    for (const key of first) if (second.has(key)) this.#held.set(key, error);
+  }
+
+  #writeAll(batch: readonly NewMessage[], rules: AcceptRules): Promise<AcceptOutcome[]> {
+    return impatientTransaction(this.#db, (tx) => this.#write(tx, batch, rules));
+  }
+
+  /** Open sessions of these messages whose rows another transaction holds at this moment. */
+  async #heldSessions(messages: readonly NewMessage[]): Promise<ReadonlySet<string>> {
+    const { rows } = await this.#db.query<SessionSlot>(
+      `with open as materialized (
+         select s.id, s.client_id, s.platform, s.chat_id from ${this.#schema}.messaging_sessions s
+         join json_to_recordset($1::json) as r(client_id text, platform text, chat_id text)
+           on s.client_id = r.client_id and coalesce(s.platform, '') = coalesce(r.platform, '')
+           and coalesce(s.chat_id, '') = coalesce(r.chat_id, '')
+         where s.open
+       ), free as materialized (
+         select s.id from ${this.#schema}.messaging_sessions s where s.id in (select open.id from open)
+         for update skip locked
+       )
+       select client_id, platform, chat_id from open where id not in (select free.id from free)`,
+      [JSON.stringify([...groupBySession(messages).values()].map(sessionRow))],
+    );
+    return new Set(rows.map((row) => sessionKey(row.client_id, row.platform, row.chat_id)));
   }
 
   async #write(
@@ -223,7 +285,7 @@ export class PostgresAccept {
 function groupBySession(messages: readonly NewMessage[]): Map<string, SessionGroup> {
   const groups = new Map<string, SessionGroup>();
   for (const message of messages) {
-    const key = sessionKey(message.clientId, message.platform, message.chatId);
+    const key = sessionKeyOf(message);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { first: message, messages: [message] });
     else group.messages.push(message);
@@ -260,6 +322,10 @@ function rowsOf({ messages }: SessionGroup, slot: SessionSlot | undefined): obje
   }));
 }
 
+function unaccounted(): never {
+  throw new Error('A message was neither stored nor found');
+}
+
 function outcomeOf(
   message: NewMessage,
   receipts: ReadonlyMap<string, AcceptedMessage>,
@@ -269,7 +335,7 @@ function outcomeOf(
   if (receipt !== undefined) return { kind: 'accepted', message: receipt };
   const { idempotency, clientId } = message;
   const row = idempotency === null ? undefined : known.get(keyOf(clientId, idempotency.key));
-  if (row === undefined) throw new Error('A message was neither stored nor found');
+  if (row === undefined) return unaccounted();
   if (row.fingerprint !== idempotency?.fingerprint) return { kind: 'mismatch', messageId: row.id };
   const { id, session_id: sessionId, seq, created_at: createdAt } = row;
   return {

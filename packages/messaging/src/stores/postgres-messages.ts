@@ -13,6 +13,7 @@ import type {
   ProcessedMessage,
   ReleasedMessage,
 } from '../store.js';
+import { impatientTransaction } from './postgres-locks.js';
 import { type ClaimedMessageRow, messageOf } from './postgres-rows.js';
 
 interface CommitItem {
@@ -32,7 +33,7 @@ export class PostgresMessages {
     this.#db = db;
     this.#schema = schema;
     this.#batcher = groupCommit<CommitItem, CommitOutcome>({
-      flush: (batch) => db.transaction((tx) => this.#write(tx, batch)),
+      flush: (batch) => impatientTransaction(db, (tx) => this.#write(tx, batch)),
       maxBatch: 256,
       concurrency: 2,
       isolateFailures: true,

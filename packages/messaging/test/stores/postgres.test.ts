@@ -21,6 +21,14 @@ import { eventually } from '../support/eventually.js';
 import { allMessages, settled } from '../support/pipeline.js';
 import { type Receiver, SECRET, startReceiver } from '../support/receiver.js';
 
+function withResolver(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((resolver) => {
+    resolve = resolver;
+  });
+  return { promise, resolve };
+}
+
 for (const engine of testDatabases()) {
   describe.skipIf(!engine.available)(`Postgres store on ${engine.name}`, () => {
     let db: SqlDatabase;
@@ -223,6 +231,33 @@ for (const engine of testDatabases()) {
         const { error } = await admin.getMessage(message.id);
         expect(error?.length).toBe(500);
         expect(error).toContain('\ufffd');
+      },
+    );
+
+    it.runIf(engine.name === 'postgres')(
+      'goes on while somebody holds a session, which fails only the messages of that one',
+      async () => {
+        const made = store();
+        await made.init();
+        const held = newMessage({ clientId: 'held' });
+        await made.accept([held], RULES);
+        const { promise: release, resolve } = withResolver();
+        const frozen = db.transaction(async (tx) => {
+          await tx.query(`select 1 from m${schema}.messaging_sessions for update`);
+          await release;
+        });
+        const clients = ['ann', 'held', 'bob', 'held', 'eve'];
+        const results = await Promise.allSettled(
+          clients.map((clientId) => made.accept([newMessage({ clientId })], RULES)),
+        );
+        resolve();
+        await frozen;
+        expect(results.map(({ status }) => status)).toEqual(
+          clients.map((client) => (client === 'held' ? 'rejected' : 'fulfilled')),
+        );
+        expect(results[1]).toMatchObject({ reason: { code: 'SQL_TIMEOUT' } });
+        const [after] = await made.accept([newMessage({ clientId: 'held' })], RULES);
+        expect(after).toMatchObject({ kind: 'accepted', message: { seq: 2 } });
       },
     );
 
