@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isPlainObject } from './canonical-json.js';
 import type { CheckpointSelector, Json } from './checkpoint.js';
 import type { Clock } from './clock.js';
+import { MAX_VERSION } from './cursor.js';
 import type { Duration } from './duration.js';
 import { CheckpointError } from './errors.js';
 import type { CheckpointStore, InTransaction } from './store.js';
@@ -139,7 +140,7 @@ const prose = z
   .min(1)
   .max(4096)
   .regex(/^[^\0\p{Cs}]*$/u, 'must have no U+0000 or lone surrogates');
-const versionNumber = z.int().min(1);
+const versionNumber = z.int().min(1).max(MAX_VERSION);
 
 /** A subject's name. */
 export const subjectRule: z.ZodType<string> = line(512);

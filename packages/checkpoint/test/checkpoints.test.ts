@@ -152,6 +152,23 @@ describe('list', () => {
     });
   });
 
+  it('asks no store for what it cannot hold, whoever made the cursor up', async () => {
+    const { checkpoints } = templates();
+    await checkpoints.save('s', 1);
+    const cursor = (place: unknown) => Buffer.from(JSON.stringify(place)).toString('base64url');
+    const invalid = { code: 'CHECKPOINT_OPTION_INVALID' };
+    for (const place of [2 ** 31, -1, 0, 1.5, '\u0000', null]) {
+      const found = await failure(checkpoints.list({ subject: 's', cursor: cursor(place) }));
+      expect(found).toMatchObject(invalid);
+    }
+    for (const place of ['a\u0000b', '\ud800', '', 1]) {
+      const found = await failure(checkpoints.subjects({ cursor: cursor(place) }));
+      expect(found).toMatchObject(invalid);
+    }
+    expect(await failure(checkpoints.load('s', { version: 2 ** 31 }))).toMatchObject(invalid);
+    expect(await failure(checkpoints.verify('s', { version: 2 ** 31 }))).toMatchObject(invalid);
+  });
+
   it('lists subjects with their newest version', async () => {
     const { checkpoints } = templates();
     await checkpoints.save('b:1', 1);
