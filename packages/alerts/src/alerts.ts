@@ -258,7 +258,9 @@ export class Alerts implements AsyncDisposable {
       logger.error({ module: 'alerts', err }, 'The rules could not be evaluated');
     });
     if (this.#closing !== undefined) return;
-    const waitMs = Math.max(0, intervalMs - (clock.now() - startedAt));
+    // A clock that was set back must not put the next evaluation off by as much.
+    const tookMs = Math.max(0, clock.now() - startedAt);
+    const waitMs = Math.max(0, intervalMs - tookMs);
     this.#timer = clock.setTimeout(() => void this.#tick(), waitMs);
     this.#timer.unref();
   }

@@ -273,6 +273,30 @@ describe('start and close', () => {
     expect((await alerts.close()).drained).toBe(true);
   });
 
+  it('keeps its interval when the clock is set back', async () => {
+    const clock = virtualClock();
+    let setBackMs = 0;
+    const alerts = createAlerts({
+      rules: [
+        {
+          id: 'pool',
+          severity: 'INFO',
+          read: () => {
+            setBackMs = 3_600_000;
+            return 0;
+          },
+          fire: { above: 1 },
+        },
+      ],
+      interval: '10s',
+      clock: { setTimeout: clock.setTimeout, now: () => clock.now() - setBackMs },
+    });
+    alerts.start();
+    await clock.advance(30_000);
+    expect(alerts.stats().evaluations).toBe(4);
+    await alerts.close();
+  });
+
   it('goes on where it was after a restart with the same store', async () => {
     const store = memoryStore();
     const first = bench({ for: '30s' }, { store });
