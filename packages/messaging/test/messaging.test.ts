@@ -131,6 +131,32 @@ describe('a message', () => {
     await messaging.close();
   });
 
+  it('waits for templates that cannot be read for now, however long, and is not blamed', async () => {
+    const clock = new VirtualClock();
+    const store = memoryStore({ clock });
+    let away = true;
+    const { messaging, admin } = pipeline({
+      clock,
+      maxAttempts: 2,
+      store: {
+        ...store,
+        listTemplates: () =>
+          away
+            ? Promise.reject(Object.assign(new Error('away'), { code: 'SQL_UNAVAILABLE' }))
+            : store.listTemplates(),
+      },
+    });
+    await messaging.init();
+    messaging.start();
+    const { message } = await messaging.accept({ clientId: 'ann', text: 'hello' });
+    for (let i = 0; i < 60; i += 1) await clock.advance(1_000);
+    expect(await admin.getMessage(message.id)).toMatchObject({ status: 'accepted', error: 'away' });
+    away = false;
+    for (let i = 0; i < 5; i += 1) await clock.advance(1_000);
+    expect(await admin.getMessage(message.id)).toMatchObject({ status: 'responded', attempts: 1 });
+    await messaging.close();
+  });
+
   it('is refused while too many wait, and taken again afterwards', async () => {
     const clock = new VirtualClock();
     const { messaging } = pipeline({ clock, maxBacklog: 3 });

@@ -162,14 +162,15 @@ export class MessageWorker {
       const now = new Date(options.clock.now());
       return await pipeline(claimed, { now, message, session, logger: options.logger });
     } catch (error) {
-      const final = error instanceof StageStop && !error.retryable;
       options.logger.warn(
         { err: error, message_id: message.id, attempt: message.attempts },
         'processing a message failed',
       );
-      if (final || message.attempts >= options.maxAttempts)
+      const counts = !isOutage(error);
+      const final = error instanceof StageStop && !error.retryable;
+      if (final || (counts && message.attempts >= maxAttempts))
         return this.#failed(claimed, textOf(error));
-      await this.#giveBack(claimed, error, true);
+      await this.#giveBack(claimed, error, counts);
       return null;
     }
   }
