@@ -38,3 +38,19 @@ export const untilNone = (url, query) =>
     while ((await client.query(query)).rows[0].count > 0) await pause(2);
     return now();
   });
+
+const VACUUM = `select (select count(*) from pg_stat_progress_vacuum)
+  + (select count(*) from pg_stat_user_tables where n_dead_tup > 50000) as count`;
+const VACUUM_PATIENCE_MS = 150_000;
+
+/** Waits until the server's own vacuum has been where much was deleted, and what it wrote is on the disk. */
+export const untilVacuumed = (url) =>
+  withClient(url, async (client) => {
+    const start = now();
+    await pause(1_500); // the counters come a little later
+    while (Number((await client.query(VACUUM)).rows[0].count) > 0) {
+      if (now() - start > VACUUM_PATIENCE_MS) break;
+      await pause(500);
+    }
+    await client.query('checkpoint');
+  });

@@ -1,7 +1,8 @@
-import { createWorker, defineTask, handle, UnrecoverableError } from '@holdfast/queue';
+import { defineTask } from '@holdfast/queue';
 import { median } from '../../lib/statistics.mjs';
 import { openStore, queueOf } from '../adapters/holdfast.mjs';
 import { inPieces, now } from '../measure.mjs';
+import { untilVacuumed } from '../postgres.mjs';
 
 const PIECE = 2_000;
 const CLAIM = 10;
@@ -17,20 +18,11 @@ const enqueue = (queue, count, options = {}) =>
 const BEHIND = {
   scheduled: (queue, count) => enqueue(queue, count, { delay: '1d' }),
   async dead(queue, count) {
-    let dead = 0;
-    const all = new Promise((resolve) => {
-      queue.on('task.dead', () => {
-        if (++dead === count) resolve();
-      });
-    });
-    const fail = () => {
-      throw new UnrecoverableError('never');
-    };
-    const worker = createWorker(queue, [handle(work, fail)], { concurrency: 1_000 });
-    await worker.start();
     await enqueue(queue, count);
-    await all;
-    await worker.close();
+    await claimAll(queue, 1_000, ({ id, epoch, attempt }) => {
+      const entry = { kind: 'error', at: Date.now(), attempt, epoch, message: 'never' };
+      return { id, epoch, outcome: 'dead', entry };
+    });
   },
   /** All of one group, of which one task may run: it is leased by somebody for as long as this takes. */
   async blocked(queue, count) {
@@ -50,28 +42,29 @@ const BEHIND = {
   },
 };
 
-/** Milliseconds of each exchange that settles ten tasks and claims ten, while there are ready ones. */
-async function exchanges(queue) {
-  await enqueue(queue, CLAIM * EXCHANGES);
+/** Claims and settles until nothing is ready; milliseconds of each exchange that did both in full, and how many. */
+async function claimAll(queue, limit, settlementOf) {
   const times = [];
   let settle = [];
-  let claimedInAll = 0;
+  let count = 0;
   for (;;) {
     const start = now();
-    const claim = { queues: [queue.name], limit: CLAIM };
-    const { claimed } = await queue.store.exchange({
-      worker: 'claimer',
-      settle,
-      extend: [],
-      claim,
-      leaseMs: 60_000,
-    });
-    if (claimed.length === CLAIM) times.push(now() - start);
-    claimedInAll += claimed.length;
-    settle = claimed.map(({ id, epoch }) => ({ id, epoch, outcome: 'completed', result: null }));
-    if (claimed.length === 0) break;
+    const claim = { queues: [queue.name], limit };
+    const request = { worker: 'claimer', settle, extend: [], claim, leaseMs: 60_000 };
+    const { claimed } = await queue.store.exchange(request);
+    if (claimed.length === limit && settle.length === limit) times.push(now() - start);
+    if (claimed.length === 0) return { times, count };
+    count += claimed.length;
+    settle = claimed.map(settlementOf);
   }
-  if (claimedInAll !== CLAIM * EXCHANGES) throw new Error(`${claimedInAll} tasks were claimed`);
+}
+
+/** Milliseconds, in the middle, of exchanges that settle ten tasks and claim ten. */
+async function exchanges(queue) {
+  await enqueue(queue, CLAIM * EXCHANGES);
+  const complete = ({ id, epoch }) => ({ id, epoch, outcome: 'completed', result: null });
+  const { times, count } = await claimAll(queue, CLAIM, complete);
+  if (count !== CLAIM * EXCHANGES) throw new Error(`${count} tasks were claimed`);
   return median(times);
 }
 
@@ -82,6 +75,8 @@ export async function claimCase({ store, kind, loaded, empty, behind }, channel)
   const supported = kind !== 'blocked' || full.store.traits.features?.includes('groups');
   if (!supported) return null;
   await BEHIND[kind](full, behind);
+  // They are to lie there, not to have just come.
+  if (store === 'postgres') await untilVacuumed(loaded);
   await exchanges(full); // both have their connections and statements
   await exchanges(bare);
   channel.send('ready');

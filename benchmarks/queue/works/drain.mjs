@@ -166,8 +166,8 @@ export const drainWorks = [
           lanes: [
             { contender: oursPostgresKeeping, tasks: context.size(20_000, 4_000) },
             // Fewer tasks for those that would take minutes.
-            { contender: graphile, tasks: context.size(4_000, 500) },
-            { contender: pgBossLoops, tasks: context.size(2_000, 300) },
+            { contender: graphile, tasks: context.size(3_000, 500) },
+            { contender: pgBossLoops, tasks: context.size(1_500, 300) },
             { contender: pgBoss, tasks: 3 * concurrency },
           ],
           pairs: [graphile, pgBossLoops, pgBoss].map((rival) => ({

@@ -40,7 +40,7 @@ export async function latencyWorker({ contender, url }, channel) {
 }
 
 async function compare(context, title, ours, rival, target) {
-  const samples = context.size(200, 40);
+  const samples = context.size(120, 40);
   const [mine, theirs] = await interleave(context, [ours, rival], async (contender) => {
     const url = await emptyPlace(context.services, contender);
     return runChild(import.meta.url, 'latencyCase', { contender, url, samples });
