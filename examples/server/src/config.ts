@@ -16,6 +16,7 @@ const SECRET_BYTES = { min: 24, max: 64 } as const;
 const SECRET_VARIABLES: ReadonlySet<string> = new Set([
   'API_KEYS',
   'DATABASE_URL',
+  'NATS_URL',
   'OPERATOR_WEBHOOK_URL',
   'REDIS_URL',
   'WEBHOOK_SECRET',
@@ -106,6 +107,7 @@ const environmentSchema = z.object({
   DATABASE_URL: url(['postgres:', 'postgresql:']),
   DATABASE_POOL_SIZE: integer(2, 500, 15),
   REDIS_URL: url(['redis:', 'rediss:']),
+  NATS_URL: url(['nats:', 'tls:']),
   LOG_LEVEL: level,
   ENVIRONMENT: z
     .string()
@@ -143,6 +145,8 @@ export interface Config {
   /** Most connections to the database server. */
   readonly databasePoolSize: number;
   readonly redisUrl: string | undefined;
+  /** Checked, and told of in the log; nothing uses NATS so far. */
+  readonly natsUrl: string | undefined;
   readonly logLevel: (typeof LEVELS)[number];
   readonly environment: string;
   /** Keys that callers may show; none: everybody on this machine may call. */
@@ -240,6 +244,7 @@ function toConfig(env: Environment): Config {
     databaseUrl: env.DATABASE_URL,
     databasePoolSize: env.DATABASE_POOL_SIZE,
     redisUrl: env.REDIS_URL,
+    natsUrl: env.NATS_URL,
     logLevel: env.LOG_LEVEL,
     environment: env.ENVIRONMENT,
     apiKeys: env.API_KEYS,

@@ -39,8 +39,8 @@ function announce(config: Config, server: RunningServer): void {
   const docs = config.role === 'worker' ? undefined : `${url}/docs`;
   const place = { role: config.role, url, docs, webhook_secret_in: webhookSecretSource };
   logger.info(place, 'listening');
-  if (process.env.NATS_URL !== undefined) {
-    logger.warn({}, 'NATS_URL is set, but this server does not use NATS');
+  if (config.natsUrl !== undefined) {
+    logger.warn({}, 'NATS_URL is set, but nothing uses NATS so far');
   }
   if (!process.stdout.isTTY) return;
   logger.flush();

@@ -87,6 +87,12 @@ describe('the system endpoints', () => {
     expect(Object.keys(body.checks as object).sort()).toEqual(
       ['cache', 'database', 'messaging', 'queue', 'worker'].sort(),
     );
+    expect((body.checks as Record<string, unknown>).database).toEqual({
+      status: 'healthy',
+      critical: true,
+      checked_at: expect.any(String),
+      duration_ms: expect.any(Number),
+    });
   });
 
   it('expose metrics of every package', async () => {

@@ -24,6 +24,7 @@ describe('readConfig', () => {
       databaseUrl: undefined,
       databasePoolSize: 15,
       redisUrl: undefined,
+      natsUrl: undefined,
       logLevel: 'info',
       environment: 'development',
       apiKeys: [],

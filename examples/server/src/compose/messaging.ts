@@ -8,12 +8,6 @@ import type { Config, Role } from '../config.js';
 
 const ROLES: Readonly<Record<Role, MessagingRole>> = { all: 'all', api: 'accept', worker: 'work' };
 
-/**
- * How long a message stays with a process that died. An embedded database has one process, so nobody can take a
- * message from one that is only slow: there the wait after a crash is short.
- */
-const EMBEDDED_LEASE = '10s';
-
 /** What the pipeline works with. */
 export interface MessagingParts {
   readonly db: SqlDatabase;
@@ -31,7 +25,6 @@ export function composeMessaging(config: Config, parts: MessagingParts): Messagi
     webhooks: { secrets: parts.secrets, allowNetworks: config.webhookAllowNetworks },
     cache: parts.cache,
     tasks: parts.queue,
-    ...(config.databaseUrl === undefined ? { messageLease: EMBEDDED_LEASE } : {}),
     logger: parts.logger.child({ module: 'messaging' }),
   });
 }
