@@ -2,6 +2,7 @@ import { type LookupAddress, lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { Agent, buildConnector } from 'undici';
 import type { AddressPolicy } from './address-policy.js';
+import { isLocalhost } from './webhook-url.js';
 
 /** A connection that was refused because of where it leads. */
 export class BlockedAddressError extends Error {
@@ -32,12 +33,23 @@ function refusal(
   return new BlockedAddressError(`${hostname} resolves to a forbidden address`);
 }
 
+/** The addresses to judge. This machine's name stands for two, of which often only one is allowed: no attack. */
+function candidates(
+  hostname: string,
+  found: string | LookupAddress[],
+  policy: AddressPolicy,
+): LookupAddress[] {
+  const all = Array.isArray(found) ? found : [{ address: found, family: isIP(found) }];
+  const allowed = all.filter(({ address }) => policy.allows(address));
+  return isLocalhost(hostname) && allowed.length > 0 ? allowed : all;
+}
+
 /** Resolves a name and refuses it when ANY of its addresses is forbidden: a mixed answer is an attack, not a choice. */
 function guardedLookup(policy: AddressPolicy, lookup: LookupFunction): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, found) => {
       if (error !== null) return callback(error, []);
-      const addresses = Array.isArray(found) ? found : [{ address: found, family: isIP(found) }];
+      const addresses = candidates(hostname, found, policy);
       const refused = refusal(hostname, addresses, policy);
       const [first] = addresses;
       if (refused !== null || first === undefined) return callback(refused, []);

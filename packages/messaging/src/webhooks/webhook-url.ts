@@ -8,12 +8,17 @@ export interface UrlRules {
   readonly requireHttps: boolean;
 }
 
-/** The host of a URL as an IP address, when it is one; `localhost` counts as one (RFC 6761, section 6.3). */
-function literalAddress(hostname: string): string | null {
+/** Whether a name is that of this machine, whatever the network says (RFC 6761, section 6.3). */
+export function isLocalhost(hostname: string): boolean {
+  const name = hostname.replace(/\.$/, '');
+  return name === 'localhost' || name.endsWith('.localhost');
+}
+
+/** The addresses that the host of a URL stands for without asking the network; none when it is another name. */
+function literalAddresses(hostname: string): string[] {
   const bare = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
-  if (isIP(bare) !== 0) return bare;
-  const name = bare.replace(/\.$/, '');
-  return name === 'localhost' || name.endsWith('.localhost') ? '127.0.0.1' : null;
+  if (isIP(bare) !== 0) return [bare];
+  return isLocalhost(bare) ? ['127.0.0.1', '::1'] : [];
 }
 
 /**
@@ -34,8 +39,9 @@ export function brokenUrlRule(value: string, rules: UrlRules): string | null {
   if (rules.requireHttps && url.protocol !== 'https:') return 'an https URL';
   if (url.username !== '' || url.password !== '') return 'a URL without user name and password';
   if (url.hostname === '') return 'a URL with a host';
-  const literal = literalAddress(url.hostname);
-  if (literal !== null && !rules.policy.allows(literal)) {
+  if (url.port === '0') return 'a URL whose port is not 0';
+  const literals = literalAddresses(url.hostname);
+  if (literals.length > 0 && !literals.some((address) => rules.policy.allows(address))) {
     return 'a URL whose host is a public address';
   }
   return null;

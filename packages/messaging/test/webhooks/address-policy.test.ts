@@ -113,6 +113,10 @@ describe('the address of a webhook', () => {
     expect(rule(`https://example.com/${'a'.repeat(481)}`)).toContain('500');
   });
 
+  it('has a port that can be connected to', () => {
+    expect(rule('https://example.com:0/')).toContain('port');
+  });
+
   it('may have to be https', () => {
     expect(brokenUrlRule('http://example.com/', { policy: closed, requireHttps: true })).toContain(
       'https',
@@ -128,6 +132,17 @@ describe('networks that are allowed by name', () => {
     const refused = ['10.0.0.1', '::1', 'fe80::1', '169.254.169.254', 'localhost', '', '0x7f.1'];
     expect(reached.filter((address) => !policy.allows(address))).toEqual([]);
     expect(refused.filter((address) => policy.allows(address))).toEqual([]);
+  });
+
+  it('open localhost when they hold one of its addresses', () => {
+    const judge = (network: string) =>
+      brokenUrlRule('http://localhost:9000/', {
+        policy: addressPolicy([network]),
+        requireHttps: false,
+      });
+    expect(judge('127.0.0.0/8')).toBe(null);
+    expect(judge('::1/128')).toBe(null);
+    expect(judge('10.0.0.0/8')).toContain('public');
   });
 
   it('are named in the error when they are malformed', () => {

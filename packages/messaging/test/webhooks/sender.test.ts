@@ -118,6 +118,15 @@ describe('a webhook', () => {
     });
   });
 
+  it('to localhost uses the address that is allowed, of the two that the name stands for', async () => {
+    const both = sender({ lookup: resolvesTo(['::1', '127.0.0.1']) });
+    const url = receiver.url.replace('127.0.0.1', 'localhost');
+    expect(await both.send(request(url))).toMatchObject({ httpStatus: 204 });
+    const neither = sender({ allow: ['10.0.0.0/8'], lookup: resolvesTo(['::1', '127.0.0.1']) });
+    expect(await neither.send(request(url))).toMatchObject({ errorCode: 'SSRF_BLOCKED' });
+    expect(receiver.connections()).toBe(1);
+  });
+
   it('follows no redirect', async () => {
     const canary = await startReceiver();
     receiver.answer = (response) => void response.writeHead(307, { location: canary.url }).end();
