@@ -1,6 +1,6 @@
 import type { SqlTransaction } from '@holdfast/sql';
 import { describeReceived, type FieldError, invalidInput, MessagingError } from './errors.js';
-import { LIMITS } from './limits.js';
+import { isStorableText, LIMITS } from './limits.js';
 import type { Messaging } from './messaging.js';
 import type { DeliveryFilter, MessageFilter, MessagingCounts, PageRequest } from './store.js';
 import { checkTemplate } from './templates/template.js';
@@ -78,6 +78,13 @@ function checkOneOf(path: string, value: string | undefined, allowed: readonly s
   throw invalidInput([error]);
 }
 
+function checkText(path: string, value: string | undefined, max: number): void {
+  const fits = typeof value === 'string' && value.length <= max && isStorableText(value);
+  if (value === undefined || fits) return;
+  const rule = `a text of at most ${max} characters without NUL and half surrogate pairs`;
+  throw invalidInput([{ path, rule, received: describeReceived(value) }]);
+}
+
 function checkId(path: string, value: string | undefined): void {
   if (value === undefined || UUID.test(value)) return;
   throw invalidInput([{ path, rule: 'a UUID', received: describeReceived(value) }]);
@@ -108,6 +115,7 @@ export class MessagingAdmin {
   ): Promise<Page<Message>> {
     checkOneOf('status', filter.status, MESSAGE_STATUSES);
     checkId('sessionId', filter.sessionId);
+    checkText('clientId', filter.clientId, LIMITS.clientId);
     return withCursor(await this.#messaging.store.listMessages(filter, pageRequest(options, UUID)));
   }
 
