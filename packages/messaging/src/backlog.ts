@@ -13,8 +13,8 @@ export interface BacklogOptions {
 }
 
 /**
- * How many messages wait, cheaply: the store is asked at most once a second and only while messages come in; between,
- * what this process accepts and processes is added and taken off.
+ * How many messages wait, cheaply: the store is asked at most once a second and only while messages come in or metrics are
+ * read; between, what this process accepts and processes is added and taken off.
  */
 export class BacklogEstimate {
   readonly #options: BacklogOptions;
@@ -27,11 +27,18 @@ export class BacklogEstimate {
 
   /** Whether no more may come in. */
   async isFull(): Promise<boolean> {
-    const { stats, max, clock } = this.#options;
-    if (clock.now() - this.#askedAt >= REFRESH_MS) this.#asking ??= this.#ask();
+    const { stats, max } = this.#options;
+    this.refresh();
     // Only who is about to be refused waits for the true figure.
     if (stats.backlog >= max && this.#asking !== null) await this.#asking;
     return stats.backlog >= max;
+  }
+
+  /** Asks the store anew when the figure is old. Whoever reads it now gets the old one. */
+  refresh(): void {
+    // The distance either way: a clock that was set back must not keep an old figure for as long.
+    const age = Math.abs(this.#options.clock.now() - this.#askedAt);
+    if (age >= REFRESH_MS) this.#asking ??= this.#ask();
   }
 
   async #ask(): Promise<void> {

@@ -94,7 +94,7 @@ export class Messaging implements AsyncDisposable {
       stats: this.#stats,
       onCommitted: () => this.#deliveries.wake(),
     });
-    this.#unobserve = observeStats(this.#stats);
+    this.#unobserve = observeStats(this.#stats, () => this.#backlog.refresh());
   }
 
   /** Where state is kept. */

@@ -119,7 +119,7 @@ const OBSERVATIONS: readonly Observation[] = [
   {
     kind: 'gauge',
     name: 'holdfast_messaging_backlog',
-    description: 'Unprocessed messages, as far as this process knows',
+    description: 'Unprocessed messages of all processes, as of the collection before',
     read: (stats) => [[stats.backlog]],
   },
   {
@@ -137,22 +137,28 @@ function observe(
   meter: Meter,
   { kind, name, description, read }: Observation,
   stats: Readonly<MessagingStats>,
+  onRead: () => void,
 ): () => void {
   const instrument =
     kind === 'counter'
       ? meter.createObservableCounter(name, { description })
       : meter.createObservableGauge(name, { description });
   const callback: ObservableCallback = (result) => {
+    onRead();
     for (const [value, attributes] of read(stats)) result.observe(value, attributes);
   };
   instrument.addCallback(callback);
   return () => instrument.removeCallback(callback);
 }
 
-/** Lets OpenTelemetry read the counters whenever it collects. Returns what ends it. */
-export function observeStats(stats: Readonly<MessagingStats>): () => void {
+/**
+ * Lets OpenTelemetry read the counters whenever it collects. Returns what ends it.
+ *
+ * @param onRead called at each collection, to bring up to date what the next one reads
+ */
+export function observeStats(stats: Readonly<MessagingStats>, onRead: () => void): () => void {
   const meter = metrics.getMeter(NAME, VERSION);
-  const ends = OBSERVATIONS.map((observation) => observe(meter, observation, stats));
+  const ends = OBSERVATIONS.map((observation) => observe(meter, observation, stats, onRead));
   return () => {
     for (const end of ends) end();
   };

@@ -30,7 +30,7 @@ export class TemplateCache {
   }
 
   async get(): Promise<TemplateSet> {
-    const old = this.#options.clock.now() - this.#readAt >= MAX_AGE_MS;
+    const old = Math.abs(this.#options.clock.now() - this.#readAt) >= MAX_AGE_MS;
     if (this.#set !== null && !this.#stale && !old) return this.#set;
     this.#reading ??= this.#read().finally(() => {
       this.#reading = null;
