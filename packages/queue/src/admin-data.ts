@@ -1,3 +1,4 @@
+import type { LimitsInfo } from './admin/limits-data.js';
 import type { HistoryKind, TaskState } from './store.js';
 
 /** Who changes something, and why: recorded in the history or the settings, and logged. */
@@ -16,6 +17,16 @@ export interface TaskFilterInput {
   name?: string | undefined;
   /** At most 500. */
   ids?: string[] | undefined;
+  /** Key of a group. This and what follows needs a store with the feature `filters`. */
+  group?: string | undefined;
+  /** What blocked tasks wait for; `none` for those that are not blocked. */
+  blockedBy?: 'children' | 'group' | 'none' | undefined;
+  /** Name of the last error, such as `TypeError`. */
+  error?: string | undefined;
+  /** Finished at or after this time, ISO 8601. */
+  finishedFrom?: string | undefined;
+  /** Finished before this time, ISO 8601. */
+  finishedTo?: string | undefined;
 }
 
 /** Input of `list`. */
@@ -35,6 +46,50 @@ export interface ListTasksInput {
 /** Input of `redriveMany` and `purge`: which dead letters, and how many at most. */
 export interface BulkInput extends Change {
   filter?: Omit<TaskFilterInput, 'states'> | undefined;
+  /**
+   * From 1 to 10000.
+   * @defaultValue 1000
+   */
+  limit?: number | undefined;
+}
+
+/** Input of `redrive`. */
+export interface RedriveInput extends Change {
+  /** A JSON value in place of the payload. It is checked by the handler's side, as every payload is. */
+  payload?: unknown;
+}
+
+/** Input of `redriveMany`. */
+export interface RedriveManyInput extends BulkInput {
+  /**
+   * Milliseconds from one redriven task to the next.
+   * @defaultValue 0
+   */
+  everyMs?: number | undefined;
+}
+
+/** Input of `cancel`. */
+export interface CancelInput extends Change {
+  /**
+   * Also if it runs: its handler's signal aborts, and however it ends it is cancelled.
+   * @defaultValue false
+   */
+  running?: boolean | undefined;
+}
+
+/** Input of `cancelMany`: which tasks that wait, and with `running` those that run. */
+export interface CancelManyInput extends BulkInput {
+  /** @defaultValue false */
+  running?: boolean | undefined;
+}
+
+/** Input of `clean`: which finished tasks, all where no states are given. */
+export interface CleanInput extends Change {
+  filter?:
+    | (Omit<TaskFilterInput, 'states'> & {
+        states?: ('completed' | 'dead' | 'cancelled')[] | undefined;
+      })
+    | undefined;
   /**
    * From 1 to 10000.
    * @defaultValue 1000
@@ -72,6 +127,10 @@ export interface HistoryInfo {
   durationMs?: number | undefined;
   by?: string | undefined;
   reason?: string | undefined;
+  /** Id of the child that failed. */
+  child?: string | undefined;
+  /** Whether the payload was changed when it was redriven. */
+  edited?: boolean | undefined;
 }
 
 /** A task, as plain data; times are ISO 8601, UTC. */
@@ -103,6 +162,16 @@ export interface TaskInfo {
   expiresAt: string | null;
   result: unknown;
   history: HistoryInfo[];
+  /** Key of its group. Absent where it has none, as are all below. */
+  group?: string | undefined;
+  /** What a blocked task waits for; its state is `scheduled`. */
+  blockedBy?: 'children' | 'group' | undefined;
+  /** Ids of the tasks it waits or waited for. */
+  children?: string[] | undefined;
+  /** Whether its handler was asked to end. */
+  cancelRequested?: boolean | undefined;
+  /** What its handler last reported. */
+  progress?: unknown;
 }
 
 /** A page of tasks. */
@@ -123,6 +192,10 @@ export interface QueueInfo {
   counts: TaskCounts;
   /** How long the task ready longest has been due. */
   oldestReadyAgeSeconds: number | null;
+  /** How many of the scheduled wait for children or for a slot of their group. */
+  blocked: number;
+  /** Absent where it has none. */
+  limits?: LimitsInfo | undefined;
 }
 
 /** What a bulk change did. */

@@ -1,34 +1,46 @@
-import type { z } from 'zod';
+import { readActivity, readEvents } from './admin/activity.js';
+import type { Activity, ActivityInput, EventList, EventsInput } from './admin/activity-data.js';
+import { toLimitsPatch } from './admin/limits.js';
+import type { LimitsInput } from './admin/limits-data.js';
+import { parse } from './admin/parse.js';
+import type { ListSchedulesInput, ScheduleInfo, ScheduleList } from './admin/schedule-data.js';
+import { changeSchedule, listSchedules } from './admin/schedules.js';
+import { type AdminStore, AdminTasks } from './admin/tasks.js';
+import { toChange, toQueueInfo } from './admin/translate.js';
 import type {
   BulkInput,
+  CancelInput,
+  CancelManyInput,
   Change,
   Changed,
+  CleanInput,
   ListTasksInput,
   QueueInfo,
+  RedriveInput,
+  RedriveManyInput,
   TaskCounts,
-  TaskFilterInput,
   TaskInfo,
   TaskPage,
 } from './admin-data.js';
-import { QueueError, type QueueIssue } from './errors.js';
+import { QueueError } from './errors.js';
+import { requireFeature } from './features.js';
 import { type Logger, silentLogger } from './logger.js';
-import { invalid, invalidOption, knownOptions, shown, textOption } from './options.js';
-import { bulkSchema, changeSchema, listTasksSchema } from './schemas.js';
-import type { Alteration, QueueStats, QueueStore, TaskFilter } from './store.js';
-import { decodeCursor, encodeCursor, toTaskInfo } from './task-info.js';
+import { invalidOption, knownOptions, textOption } from './options.js';
+import { changeSchema, limitsInputSchema } from './schemas.js';
 
 /** Options of {@link QueueAdmin}. */
 export interface QueueAdminOptions {
   /** The store that the queues use. */
-  store: Omit<QueueStore, 'enqueue'>;
+  store: AdminStore;
   /** Every change is logged. @defaultValue silent */
   logger?: Logger;
 }
 
 /** Looks at queues and changes what is in them: plain data in, plain data out, fit for REST. */
 export class QueueAdmin {
-  readonly #store: Omit<QueueStore, 'enqueue'>;
+  readonly #store: AdminStore;
   readonly #logger: Logger;
+  readonly #tasks: AdminTasks;
 
   constructor(options: QueueAdminOptions) {
     knownOptions('options', options, ['store', 'logger']);
@@ -37,6 +49,7 @@ export class QueueAdmin {
     }
     this.#store = options.store;
     this.#logger = options.logger ?? silentLogger;
+    this.#tasks = new AdminTasks(this.#store, this.#logger);
   }
 
   /** Every queue that has a task or a setting, by name. */
@@ -62,46 +75,44 @@ export class QueueAdmin {
    * @throws QueueError `QUEUE_INPUT_INVALID`
    */
   async list(input: ListTasksInput = {}): Promise<TaskPage> {
-    const { filter, sort, limit, cursor } = parse(listTasksSchema, input);
-    const after = cursor ? decodeCursor(cursor) : undefined;
-    const page = { order: sort, limit: limit + 1, ...(after === undefined ? {} : { after }) };
-    const records = await this.#store.find(toFilter(filter), page);
-    const items = records.slice(0, limit).map(toTaskInfo);
-    const last = items.at(-1);
-    return { items, nextCursor: records.length > limit && last ? encodeCursor(last.id) : null };
+    return this.#tasks.list(input);
   }
 
   /** @throws QueueError `QUEUE_TASK_NOT_FOUND` */
   async get(id: string): Promise<TaskInfo> {
-    const [record] = await this.#store.find(
-      { ids: [textOption('id', id)] },
-      { order: 'oldest', limit: 1 },
-    );
-    if (record === undefined)
-      throw new QueueError('QUEUE_TASK_NOT_FOUND', `There is no task ${shown(id)}`);
-    return toTaskInfo(record);
+    return this.#tasks.get(id);
+  }
+
+  /** The tasks that a task waits or waited for. */
+  async children(id: string, input: Omit<ListTasksInput, 'filter'> = {}): Promise<TaskPage> {
+    return this.#tasks.children(id, input);
   }
 
   /**
-   * Gives a dead letter all its attempts again; it keeps its id and its history.
-   * @throws QueueError `QUEUE_TASK_NOT_FOUND`, or `QUEUE_TASK_CONFLICT` when it is not dead (any more)
+   * Gives a dead letter all its attempts again, with another payload if wanted; it keeps its id and its history.
+   * @throws QueueError `QUEUE_TASK_NOT_FOUND`, or `QUEUE_TASK_CONFLICT` when it is not dead (any more), or another
+   * task has taken over its idempotency key
    */
-  async redrive(id: string, change: Change = {}): Promise<TaskInfo> {
-    await this.#alterOne(id, 'redrive', change);
-    return this.get(id);
+  async redrive(id: string, input: RedriveInput = {}): Promise<TaskInfo> {
+    return this.#tasks.redrive(id, input);
   }
 
-  /** Redrives dead letters, oldest first. */
-  async redriveMany(input: BulkInput = {}): Promise<Changed> {
-    return this.#alterDead('redrive', input);
+  /** Redrives dead letters, oldest first, one every `everyMs` if wanted; not those whose key was taken over. */
+  async redriveMany(input: RedriveManyInput = {}): Promise<Changed> {
+    return this.#tasks.redriveMany(input);
   }
 
   /**
-   * Ends a task that is ready or scheduled.
+   * Ends a task that waits or, with `running`, one that runs.
    * @throws QueueError `QUEUE_TASK_NOT_FOUND`, or `QUEUE_TASK_CONFLICT` when it runs or is finished
    */
-  async cancel(id: string, change: Change = {}): Promise<void> {
-    await this.#alterOne(id, 'cancel', change);
+  async cancel(id: string, input: CancelInput = {}): Promise<void> {
+    return this.#tasks.cancel(id, input);
+  }
+
+  /** Ends tasks that wait and, with `running`, those that run: empties a queue. Oldest first. */
+  async cancelMany(input: CancelManyInput = {}): Promise<Changed> {
+    return this.#tasks.cancelMany(input);
   }
 
   /**
@@ -109,12 +120,84 @@ export class QueueAdmin {
    * @throws QueueError `QUEUE_TASK_NOT_FOUND`, or `QUEUE_TASK_CONFLICT` when it runs
    */
   async remove(id: string, change: Change = {}): Promise<void> {
-    await this.#alterOne(id, 'remove', change);
+    await this.#tasks.remove(id, change);
   }
 
   /** Deletes dead letters, oldest first. */
   async purge(input: BulkInput = {}): Promise<Changed> {
-    return this.#alterDead('remove', input);
+    return this.#tasks.purge(input);
+  }
+
+  /** Deletes finished tasks, of the states given or of all, oldest first. */
+  async clean(input: CleanInput = {}): Promise<Changed> {
+    return this.#tasks.clean(input);
+  }
+
+  /**
+   * Makes a scheduled task due now.
+   * @throws QueueError `QUEUE_TASK_NOT_FOUND`, `QUEUE_TASK_CONFLICT` when it does not wait for its time, `QUEUE_UNSUPPORTED`
+   */
+  async promote(id: string, change: Change = {}): Promise<TaskInfo> {
+    return this.#tasks.edit(id, { kind: 'promote' }, change);
+  }
+
+  /**
+   * Gives a waiting task another priority, −32768 to 32767.
+   * @throws QueueError `QUEUE_TASK_NOT_FOUND`, `QUEUE_TASK_CONFLICT` when it does not wait, `QUEUE_UNSUPPORTED`
+   */
+  async reprioritise(id: string, priority: number, change: Change = {}): Promise<TaskInfo> {
+    return this.#tasks.reprioritise(id, priority, change);
+  }
+
+  /**
+   * Takes a ready, scheduled or dead task to another queue.
+   * @throws QueueError `QUEUE_TASK_NOT_FOUND`, `QUEUE_TASK_CONFLICT` when it runs, is of a flow, or its key is taken
+   * there, `QUEUE_UNSUPPORTED`
+   */
+  async move(id: string, queue: string, change: Change = {}): Promise<TaskInfo> {
+    return this.#tasks.move(id, queue, change);
+  }
+
+  /** Sets limits of a queue and its groups, in all processes; what is absent stays, null takes a limit away. */
+  async setLimits(name: string, input: LimitsInput): Promise<QueueInfo> {
+    const queue = textOption('queue', name);
+    const limits = parse(limitsInputSchema, input);
+    requireFeature(this.#store, 'limits', 'A limit');
+    const ofGroups = limits.groupDefaults !== undefined || limits.groups !== undefined;
+    if (ofGroups) requireFeature(this.#store, 'groups', 'A limit of groups');
+    await this.#store.control(queue, toLimitsPatch(limits));
+    this.#logger.info({ module: 'queue', queue, limits }, 'limits changed');
+    return this.queue(queue);
+  }
+
+  /** Schedules, of one queue or all. */
+  async schedules(input: ListSchedulesInput = {}): Promise<ScheduleList> {
+    return listSchedules(this.#store, input);
+  }
+
+  /** @throws QueueError `QUEUE_SCHEDULE_NOT_FOUND` */
+  async pauseSchedule(queue: string, id: string): Promise<ScheduleInfo> {
+    return this.#changeSchedule('pause', queue, id);
+  }
+
+  /** Goes on with the next run from now. @throws QueueError `QUEUE_SCHEDULE_NOT_FOUND` */
+  async resumeSchedule(queue: string, id: string): Promise<ScheduleInfo> {
+    return this.#changeSchedule('resume', queue, id);
+  }
+
+  /** @throws QueueError `QUEUE_SCHEDULE_NOT_FOUND` */
+  async removeSchedule(queue: string, id: string): Promise<ScheduleInfo> {
+    return this.#changeSchedule('remove', queue, id);
+  }
+
+  /** What happened in all processes, in order: go on with the cursor. */
+  async events(input: EventsInput = {}): Promise<EventList> {
+    return readEvents(this.#store, input);
+  }
+
+  /** Throughput and latency of a queue by the minute. */
+  async activity(queue: string, input: ActivityInput = {}): Promise<Activity> {
+    return readActivity(this.#store, textOption('queue', queue), input);
   }
 
   /** Stops claims from a queue at once, in all processes; running tasks go on and are settled. */
@@ -138,60 +221,13 @@ export class QueueAdmin {
     return this.queue(queue);
   }
 
-  async #alterOne(id: string, kind: Alteration['kind'], change: Change): Promise<void> {
-    const filter = { ids: [textOption('id', id)] };
-    const who = toChange(parse(changeSchema, change));
-    const changed = await this.#store.alter(filter, { kind, ...who }, 1);
-    if (changed.length === 0) {
-      const { state } = await this.get(id);
-      throw new QueueError('QUEUE_TASK_CONFLICT', `Cannot ${kind} task ${id}: it is ${state}`, {
-        details: { id, state },
-      });
-    }
-    this.#logger.info({ module: 'queue', task_id: id, kind, ...who }, 'task changed');
+  async #changeSchedule(
+    kind: 'pause' | 'resume' | 'remove',
+    queue: string,
+    id: string,
+  ): Promise<ScheduleInfo> {
+    const changed = await changeSchedule(this.#store, kind, queue, id);
+    this.#logger.info({ module: 'queue', queue, schedule: id, kind }, 'schedule changed');
+    return changed;
   }
-
-  async #alterDead(kind: 'redrive' | 'remove', input: BulkInput): Promise<Changed> {
-    const { filter, limit, ...change } = parse(bulkSchema, input);
-    const who = toChange(change);
-    const dead: TaskFilter = { ...toFilter(filter), states: ['dead'] };
-    const changed = (await this.#store.alter(dead, { kind, ...who }, limit)).length;
-    this.#logger.info(
-      { module: 'queue', queue: filter.queue, kind, changed, ...who },
-      'dead letters changed',
-    );
-    return { changed };
-  }
-}
-
-function parse<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(input);
-  if (parsed.success) return parsed.data;
-  const issues: QueueIssue[] = parsed.error.issues.map((issue) => ({
-    path: ['input', ...issue.path.map(String)].join('.'),
-    rule: `valid (${issue.message})`,
-    received: shown(issue.path.reduce<unknown>((value, key) => Object(value)[key], input)),
-  }));
-  throw invalid('QUEUE_INPUT_INVALID', issues);
-}
-
-/** Without the properties that are absent: an exact optional property is not one that is undefined. */
-function toFilter({ queue, states, name, ids }: TaskFilterInput): TaskFilter {
-  return {
-    ...(queue === undefined ? {} : { queue }),
-    ...(states === undefined ? {} : { states }),
-    ...(name === undefined ? {} : { name }),
-    ...(ids === undefined ? {} : { ids }),
-  };
-}
-
-function toChange({ by, reason }: Change): Pick<Alteration, 'by' | 'reason'> {
-  return { ...(by === undefined ? {} : { by }), ...(reason === undefined ? {} : { reason }) };
-}
-
-function toQueueInfo(stats: QueueStats): QueueInfo {
-  const { queue, paused, pausedReason, pausedBy, counts, oldestReadyAt, now } = stats;
-  const oldestReadyAgeSeconds =
-    oldestReadyAt === null ? null : Math.max(0, now - oldestReadyAt) / 1000;
-  return { queue, paused, pausedReason, pausedBy, counts: { ...counts }, oldestReadyAgeSeconds };
 }

@@ -1,11 +1,27 @@
+export type {
+  Activity,
+  ActivityInput,
+  ActivityMinute,
+  EventInfo,
+  EventList,
+  EventsInput,
+} from './admin/activity-data.js';
+export type { GroupLimitsData, LimitsInfo, LimitsInput, RateData } from './admin/limits-data.js';
+export type { ListSchedulesInput, ScheduleInfo, ScheduleList } from './admin/schedule-data.js';
+export type { AdminStore } from './admin/tasks.js';
 export { QueueAdmin, type QueueAdminOptions } from './admin.js';
 export type {
   BulkInput,
+  CancelInput,
+  CancelManyInput,
   Change,
   Changed,
+  CleanInput,
   HistoryInfo,
   ListTasksInput,
   QueueInfo,
+  RedriveInput,
+  RedriveManyInput,
   TaskCounts,
   TaskFilterInput,
   TaskInfo,

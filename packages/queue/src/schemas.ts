@@ -2,44 +2,68 @@ import { z } from 'zod';
 import type {
   BulkInput,
   BulkQuery,
+  CancelInput,
+  CancelManyInput,
   Change,
   Changed,
+  CleanInput,
   ListTasksInput,
   ListTasksQuery,
   QueueInfo,
+  RedriveInput,
+  RedriveManyInput,
   TaskCounts,
   TaskInfo,
   TaskPage,
 } from './admin-data.js';
+import { limitsSchema } from './schemas/limits.js';
+import { count, queueName as queue, time } from './schemas/parts.js';
 import type { HistoryKind, TaskState } from './store.js';
+
+export type {
+  Activity,
+  ActivityInput,
+  ActivityMinute,
+  EventInfo,
+  EventList,
+  EventsInput,
+} from './admin/activity-data.js';
+export type { GroupLimitsData, LimitsInfo, LimitsInput, RateData } from './admin/limits-data.js';
+export type { ListSchedulesInput, ScheduleInfo, ScheduleList } from './admin/schedule-data.js';
 
 export type {
   BulkInput,
   BulkQuery,
+  CancelInput,
+  CancelManyInput,
   Change,
   Changed,
+  CleanInput,
   HistoryInfo,
   ListTasksInput,
   ListTasksQuery,
   QueueInfo,
+  RedriveInput,
+  RedriveManyInput,
   TaskCounts,
   TaskFilterInput,
   TaskInfo,
   TaskPage,
 } from './admin-data.js';
+export {
+  activityListSchema,
+  activitySchema,
+  type EventsQuery,
+  eventListSchema,
+  eventsInputSchema,
+} from './schemas/activity.js';
+export { limitsInputSchema, limitsSchema } from './schemas/limits.js';
+export { listSchedulesSchema, scheduleListSchema, scheduleSchema } from './schemas/schedules.js';
 
 const id = z
   .uuid()
   .describe('Id of a task')
   .meta({ examples: ['019a6b3e-7c1d-7f60-8a53-0d6a4b7f2c11'] });
-const queue = z
-  .string()
-  .min(1)
-  .max(200)
-  .describe('Name of a queue')
-  .meta({ examples: ['emails'] });
-const time = z.iso.datetime().meta({ examples: ['2026-03-01T12:00:00.000Z'] });
-const count = z.int().min(0);
 const by = z.string().min(1).max(200).optional().describe('Who does it');
 const reason = z.string().min(1).max(1000).optional().describe('Why');
 const state = z
@@ -50,12 +74,21 @@ const filter = z.strictObject({
   states: z.array(state).min(1).max(6).optional(),
   name: z.string().min(1).max(200).optional().describe('Name of the task definition'),
   ids: z.array(id).max(500).optional(),
+  group: z.string().min(1).max(200).optional().describe('Key of a group'),
+  blockedBy: z
+    .enum(['children', 'group', 'none'])
+    .optional()
+    .describe('What blocked tasks wait for'),
+  error: z.string().min(1).max(200).optional().describe('Name of the last error'),
+  finishedFrom: time.optional().describe('Finished at or after this time'),
+  finishedTo: time.optional().describe('Finished before this time'),
 });
 const historyKind: z.ZodType<HistoryKind> = z.enum([
   'error',
   'timeout',
   'invalid',
   'lapsed',
+  'child',
   'redriven',
   'cancelled',
 ]);
@@ -72,6 +105,8 @@ const historyEntry = z.object({
   durationMs: z.number().min(0).optional(),
   by: z.string().optional(),
   reason: z.string().optional(),
+  child: z.string().optional().describe('Id of the child that failed'),
+  edited: z.boolean().optional().describe('Whether it was redriven with another payload'),
 });
 const task = z.object({
   id,
@@ -94,6 +129,11 @@ const task = z.object({
   expiresAt: time.nullable().describe('When the finished task will be dropped'),
   result: z.unknown(),
   history: z.array(historyEntry),
+  group: z.string().optional(),
+  blockedBy: z.enum(['children', 'group']).optional().describe('What a blocked task waits for'),
+  children: z.array(id).optional().describe('The tasks it waits or waited for'),
+  cancelRequested: z.boolean().optional(),
+  progress: z.unknown().optional().describe('What its handler last reported'),
 });
 const counts = z.object({
   ready: count,
@@ -114,6 +154,8 @@ const queueInfo = z.object({
     .min(0)
     .nullable()
     .describe('How long the task ready longest has been due'),
+  blocked: count.describe('How many of the scheduled wait for children or for their group'),
+  limits: limitsSchema.optional(),
 });
 
 /** Who changes something, and why: recorded in the history or the settings, and logged. */
@@ -130,13 +172,62 @@ export const listTasksSchema: z.ZodType<ListTasksQuery, ListTasksInput> = z.stri
   cursor: z.string().max(200).nullish().describe('`nextCursor` of the page before'),
 });
 
-/** Input of `redriveMany` and `purge`: which dead letters, and how many at most. */
-export const bulkSchema: z.ZodType<BulkQuery, BulkInput> = z.strictObject({
+const bulk = z.strictObject({
   filter: filter.omit({ states: true }).default({}),
   limit: z.int().min(1).max(10_000).default(1_000),
   by,
   reason,
 });
+const running = z.boolean().default(false).describe('Also if it runs: its signal aborts');
+
+/** Input of `purge`: which dead letters, and how many at most. */
+export const bulkSchema: z.ZodType<BulkQuery, BulkInput> = bulk;
+
+/** Input of `redrive`. */
+export const redriveSchema: z.ZodType<RedriveInput, RedriveInput> = z.strictObject({
+  by,
+  reason,
+  payload: z.unknown().optional().describe('A JSON value in place of the payload'),
+});
+
+/** Input of `redriveMany`. */
+export const redriveManySchema: z.ZodType<BulkQuery & { everyMs: number }, RedriveManyInput> =
+  bulk.extend({
+    everyMs: z.int().min(0).max(86_400_000).default(0).describe('From one task to the next'),
+  });
+
+/** Input of `cancel`. */
+export const cancelSchema: z.ZodType<Change & { running: boolean }, CancelInput> = z.strictObject({
+  by,
+  reason,
+  running,
+});
+
+/** Input of `cancelMany`. */
+export const cancelManySchema: z.ZodType<BulkQuery & { running: boolean }, CancelManyInput> =
+  bulk.extend({ running });
+
+/** {@link CleanInput} with its defaults. */
+export type CleanQuery = CleanInput & {
+  filter: NonNullable<CleanInput['filter']>;
+  limit: number;
+};
+
+/** Input of `clean`. */
+export const cleanSchema: z.ZodType<CleanQuery, CleanInput> = bulk.extend({
+  filter: filter
+    .omit({ states: true })
+    .extend({
+      states: z
+        .array(z.enum(['completed', 'dead', 'cancelled']))
+        .min(1)
+        .optional(),
+    })
+    .default({}),
+});
+
+/** A priority, for `reprioritise`. */
+export const prioritySchema: z.ZodType<number, number> = z.int().min(-32_768).max(32_767);
 
 /** A task. */
 export const taskSchema: z.ZodType<TaskInfo> = task;

@@ -16,7 +16,7 @@ export function parsedText(text: string): unknown {
 
 /** A task as plain data. */
 export function toTaskInfo(record: TaskRecord): TaskInfo {
-  const { key, payload, result, history, enqueuedAt, runAt, ...rest } = record;
+  const { key, payload, result, history, enqueuedAt, runAt, children, progress, ...rest } = record;
   return {
     ...rest,
     headers: { ...record.headers },
@@ -30,6 +30,8 @@ export function toTaskInfo(record: TaskRecord): TaskInfo {
     finishedAt: isoOrNull(record.finishedAt),
     expiresAt: isoOrNull(record.expiresAt),
     history: history.map((entry) => ({ ...entry, at: iso(entry.at) })),
+    ...(children === undefined ? {} : { children: [...children] }),
+    ...(progress === undefined ? {} : { progress: parsedText(progress) }),
   };
 }
 

@@ -1,0 +1,61 @@
+import { QueueError } from '../errors.js';
+import { requireFeature } from '../features.js';
+import { shown, textOption } from '../options.js';
+import type { ScheduleStore } from '../schedule/put.js';
+import { listSchedulesSchema } from '../schemas/schedules.js';
+import type { ScheduleRecord } from '../store.js';
+import { parsedText } from '../task-info.js';
+import { parse } from './parse.js';
+import type { ListSchedulesInput, ScheduleInfo, ScheduleList } from './schedule-data.js';
+
+const isoOrNull = (ms: number | null | undefined): string | null =>
+  ms == null ? null : new Date(ms).toISOString();
+
+/** Schedules by queue and id. */
+export async function listSchedules(
+  store: ScheduleStore,
+  input: ListSchedulesInput,
+): Promise<ScheduleList> {
+  requireFeature(store, 'schedules', 'Schedules');
+  const { queue } = parse(listSchedulesSchema, input);
+  const records = (await store.schedules?.(queue === undefined ? {} : { queue })) ?? [];
+  return { items: records.map(toScheduleInfo) };
+}
+
+/** @throws QueueError `QUEUE_SCHEDULE_NOT_FOUND` */
+export async function changeSchedule(
+  store: ScheduleStore,
+  kind: 'pause' | 'resume' | 'remove',
+  queue: string,
+  id: string,
+): Promise<ScheduleInfo> {
+  requireFeature(store, 'schedules', 'Schedules');
+  const name = { queue: textOption('queue', queue), id: textOption('id', id) };
+  const [old] = (await store.schedules?.({ queue, ids: [id] })) ?? [];
+  const [record] = (await store.schedule?.([{ kind, ...name }])) ?? [];
+  const changed = kind === 'remove' ? old : record;
+  if (!changed)
+    throw new QueueError('QUEUE_SCHEDULE_NOT_FOUND', `Queue ${queue} has no schedule ${shown(id)}`);
+  return toScheduleInfo(changed);
+}
+
+function toScheduleInfo(record: ScheduleRecord): ScheduleInfo {
+  const { queue, id, timing, missed, task, paused, nextRunAt, lastRunAt, untilMs, runs } = record;
+  const when =
+    'cron' in timing
+      ? { cron: timing.cron, timeZone: timing.timeZone }
+      : { everyMs: timing.everyMs };
+  return {
+    queue,
+    id,
+    task: task.name,
+    payload: parsedText(task.payload),
+    ...when,
+    missed: missed.policy,
+    paused,
+    nextRunAt: isoOrNull(nextRunAt),
+    lastRunAt: isoOrNull(lastRunAt),
+    until: isoOrNull(untilMs),
+    runs,
+  };
+}
