@@ -3,26 +3,33 @@ import { QueueError } from '../errors.js';
 import { invalidOption, knownOptions } from '../options.js';
 import type {
   Alteration,
+  Edit,
   EnqueueOutcome,
   ExchangeReply,
   ExchangeRequest,
+  LeaseRef,
   NewTask,
   PageRequest,
   QueuePatch,
   QueueStats,
   QueueStore,
+  ScheduleFilter,
+  ScheduleOp,
+  ScheduleRecord,
+  StoreFeature,
   StoreTraits,
   SweepReport,
   TaskFilter,
   TaskRecord,
-  TaskState,
 } from '../store.js';
 import { Enqueuer } from './postgres/enqueuer.js';
 import { Exchanger } from './postgres/exchanger.js';
 import { createFunctions, dropFunctions } from './postgres/functions.js';
-import { alterStatement, findStatement, statsStatement } from './postgres/queries.js';
+import { candidatesStatement, changeStatement, findStatement } from './postgres/queries.js';
 import { type TaskRow, toRecord } from './postgres/rows.js';
 import { Runner } from './postgres/runner.js';
+import { Schedules } from './postgres/schedules.js';
+import { readStats } from './postgres/stats.js';
 import { createTables, dropTables } from './postgres/tables.js';
 
 /** Options of {@link postgresStore}. */
@@ -36,14 +43,38 @@ export interface PostgresStoreOptions {
 
 const SCHEMA = /^[a-z_][a-z0-9_]{0,47}$/;
 
+/** More candidates than changes asked for: a few may turn out not to fit. */
+const SPARE_CANDIDATES = 1_000;
+
+const FEATURES: readonly StoreFeature[] = [
+  'dedup',
+  'limits',
+  'groups',
+  'flows',
+  'schedules',
+  'cancel',
+  'redrive',
+  'filters',
+  'edits',
+  'move',
+  'progress',
+  'completeIn',
+];
+
 class PostgresStore implements QueueStore<SqlTransaction> {
   readonly name = 'postgres';
-  readonly traits: StoreTraits = { durable: 'commit', transactional: true, push: true };
+  readonly traits: StoreTraits = {
+    durable: 'commit',
+    transactional: true,
+    push: true,
+    features: FEATURES,
+  };
   readonly #db: SqlDatabase;
   readonly #schema: string;
   readonly #runner: Runner;
   readonly #enqueuer: Enqueuer;
   readonly #exchanger: Exchanger;
+  readonly #schedules: Schedules;
   readonly #subscriptions = new Set<AsyncDisposable>();
   #migration: Promise<void> | undefined;
   #closed = false;
@@ -62,6 +93,7 @@ class PostgresStore implements QueueStore<SqlTransaction> {
     this.#runner = new Runner(db);
     this.#enqueuer = new Enqueuer(db, this.#runner, schema);
     this.#exchanger = new Exchanger(this.#runner, schema);
+    this.#schedules = new Schedules(db, this.#runner, this.#enqueuer, schema);
   }
 
   async migrate(): Promise<void> {
@@ -75,10 +107,7 @@ class PostgresStore implements QueueStore<SqlTransaction> {
     options?: { readonly tx?: SqlTransaction | undefined },
   ): Promise<EnqueueOutcome[]> {
     this.#open();
-    const tx = options?.tx;
-    if (tx !== undefined && typeof tx?.query !== 'function') {
-      throw invalidOption('options.tx', 'a transaction of @holdfast/sql', tx);
-    }
+    const tx = options?.tx === undefined ? undefined : transactionOf(options.tx);
     return this.#enqueuer.add(tasks, tx);
   }
 
@@ -110,20 +139,21 @@ class PostgresStore implements QueueStore<SqlTransaction> {
   async sweep(limit: number): Promise<SweepReport> {
     this.#open();
     const { rows } = await this.#runner.query<{
-      o_kind: 'lapsed' | 'died' | 'pruned';
+      o_kind: 'lapsed' | 'died' | 'pruned' | 'due';
       o_id: string;
       o_queue: string;
       o_name: string;
       o_count: number;
     }>({ text: `select * from ${this.#schema}.queue_sweep_v1($1::integer)`, values: [limit] });
-    let [lapsed, pruned] = [0, 0];
+    let [lapsed, pruned, fired] = [0, 0, 0];
     const died = [];
     for (const { o_kind, o_id: id, o_queue: queue, o_name: name, o_count } of rows) {
       if (o_kind === 'lapsed') lapsed++;
       else if (o_kind === 'died') died.push({ id, queue, name });
+      else if (o_kind === 'due') fired = await this.#schedules.fire(limit);
       else pruned += o_count;
     }
-    return { lapsed, died, pruned };
+    return { lapsed, died, pruned, ...(fired === 0 ? {} : { fired }) };
   }
 
   async find(filter: TaskFilter, page: PageRequest): Promise<TaskRecord[]> {
@@ -134,56 +164,65 @@ class PostgresStore implements QueueStore<SqlTransaction> {
 
   async stats(queues?: readonly string[]): Promise<QueueStats[]> {
     this.#open();
-    const { rows } = await this.#runner.query<{
-      queue: string;
-      paused: boolean;
-      reason: string | null;
-      by: string | null;
-      counts: Partial<Record<TaskState, number>>;
-      oldest: number | null;
-      now: number;
-    }>(statsStatement(this.#schema, queues));
-    const found = rows.map((row) => ({
-      queue: row.queue,
-      paused: row.paused,
-      pausedReason: row.reason,
-      pausedBy: row.by,
-      counts: { ...NO_TASKS, ...row.counts },
-      oldestReadyAt: row.oldest,
-      now: row.now,
-    }));
-    const known = new Set(found.map((stats) => stats.queue));
-    const now = found[0]?.now ?? Date.now();
-    for (const queue of queues ?? []) {
-      if (known.has(queue)) continue;
-      known.add(queue);
-      const settings = { paused: false, pausedReason: null, pausedBy: null };
-      found.push({ queue, ...settings, counts: { ...NO_TASKS }, oldestReadyAt: null, now });
-    }
-    return found.sort((a, b) => (a.queue < b.queue ? -1 : 1));
+    return readStats(this.#runner, this.#schema, queues);
   }
 
   async alter(filter: TaskFilter, change: Alteration, limit: number): Promise<string[]> {
+    return this.#change(filter, change, limit);
+  }
+
+  async edit(filter: TaskFilter, change: Edit, limit: number): Promise<string[]> {
+    return this.#change(filter, change, limit);
+  }
+
+  async #change(filter: TaskFilter, change: Alteration | Edit, limit: number): Promise<string[]> {
     this.#open();
-    const statement = alterStatement(this.#schema, filter, change, limit);
-    const { rows } = await this.#runner.query<{ id: string }>(statement);
-    return rows.map((row) => row.id);
+    const changed: string[] = [];
+    const page = limit + SPARE_CANDIDATES;
+    for (let after: string | undefined, full = true; full && changed.length < limit; ) {
+      const candidates = candidatesStatement(this.#schema, filter, change, { limit: page, after });
+      const ids = (await this.#runner.query<{ id: string }>(candidates)).rows.map(({ id }) => id);
+      if (ids.length === 0) break;
+      const left = limit - changed.length;
+      const statement = changeStatement(this.#schema, change, ids, left, changed.length);
+      for (const { id } of (await this.#runner.query<{ id: string }>(statement)).rows)
+        changed.push(id);
+      full = ids.length >= page;
+      after = ids.at(-1);
+    }
+    return changed;
   }
 
   async control(queue: string, patch: QueuePatch): Promise<void> {
     this.#open();
-    const s = this.#schema;
-    const [reason, by] = patch.paused ? [patch.reason ?? null, patch.by ?? null] : [null, null];
+    const { paused, reason, by, concurrency, rate, groupDefaults, groups } = patch;
+    const limits = JSON.stringify({ concurrency, rate, groupDefaults, groups });
     await this.#runner.query({
-      text: `with changed as (
-          insert into ${s}.queue_setting (queue, paused, reason, by, changed_at)
-          values ($1, $2, $3, $4, ${s}.queue_now())
-          on conflict (queue) do update set paused = excluded.paused, reason = excluded.reason, by = excluded.by,
-            changed_at = excluded.changed_at
-          returning queue
-        ) select pg_notify('${s}_queue', queue) from changed where not $2`,
-      values: [queue, patch.paused, reason, by],
+      text: `select ${this.#schema}.queue_control_v1($1::text, $2::boolean, $3::text, $4::text, $5::jsonb)`,
+      values: [queue, paused ?? null, reason ?? null, by ?? null, limits],
     });
+  }
+
+  async complete(
+    worker: string,
+    leases: readonly (LeaseRef & { readonly result: string | null })[],
+    { tx }: { readonly tx: SqlTransaction },
+  ): Promise<('ok' | 'stale')[]> {
+    this.#open();
+    const settle = leases.map((lease) => ({ ...lease, outcome: 'completed' as const }));
+    const claim = { queues: [], limit: 0 };
+    const request = { worker, settle, extend: [], claim, leaseMs: 0 };
+    return [...(await this.#exchanger.exchange(request, transactionOf(tx))).settled];
+  }
+
+  async schedule(ops: readonly ScheduleOp[]): Promise<(ScheduleRecord | null)[]> {
+    this.#open();
+    return this.#schedules.apply(ops);
+  }
+
+  async schedules(filter: ScheduleFilter): Promise<ScheduleRecord[]> {
+    this.#open();
+    return this.#schedules.list(filter);
   }
 
   async close(): Promise<void> {
@@ -223,14 +262,13 @@ class PostgresStore implements QueueStore<SqlTransaction> {
   }
 }
 
-const NO_TASKS: Readonly<Record<TaskState, number>> = {
-  ready: 0,
-  scheduled: 0,
-  leased: 0,
-  completed: 0,
-  dead: 0,
-  cancelled: 0,
-};
+/** The caller's transaction, if that is what it is. */
+function transactionOf(tx: SqlTransaction): SqlTransaction {
+  if (typeof tx?.query !== 'function') {
+    throw invalidOption('options.tx', 'a transaction of @holdfast/sql', tx);
+  }
+  return tx;
+}
 
 /**
  * Keeps tasks in Postgres, a server or embedded: whatever `openDatabase` of `@holdfast/sql` opened. The database

@@ -3,6 +3,7 @@ import { postgresStore } from '../../src/stores/postgres.js';
 import type { StoreHarness } from '../../src/testing.js';
 
 const SCHEMA = 'queue_test';
+const TABLES = ['task', 'finished', 'key', 'setting', 'group', 'rate', 'child', 'schedule'];
 const START = '2026-01-01T00:00:00Z';
 
 /** Makes the store's clock stand still until it is moved, so that time in a test costs none. */
@@ -18,7 +19,7 @@ export async function freezeClock(db: SqlDatabase): Promise<void> {
 /** An empty store on a database whose clock was frozen. */
 export async function frozenStore(db: SqlDatabase): Promise<StoreHarness<SqlTransaction>> {
   await db.exec(`
-    truncate ${SCHEMA}.queue_task, ${SCHEMA}.queue_finished, ${SCHEMA}.queue_key, ${SCHEMA}.queue_setting;
+    truncate ${TABLES.map((table) => `${SCHEMA}.queue_${table}`).join(', ')} restart identity;
     delete from ${SCHEMA}.test_clock;
     insert into ${SCHEMA}.test_clock values ('${START}');
   `);

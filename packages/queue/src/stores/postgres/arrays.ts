@@ -22,6 +22,26 @@ export function enqueueArrays(tasks: readonly NewTask[]): unknown[] {
   ];
 }
 
+/** Whether a task needs more than a row: see `special` in the tables. */
+export function isSpecial({ key, group, waitFor }: NewTask): boolean {
+  if (group !== undefined || waitFor !== undefined) return true;
+  return key !== undefined && ((key.mode ?? 'ignore') !== 'ignore' || key.freeOnFailure === true);
+}
+
+/** The parameters of `queue_enqueue_special_v1` after those of `queue_enqueue_v1`. */
+export function specialArrays(tasks: readonly NewTask[]): unknown[] {
+  return [
+    tasks.map(({ key }) => key?.mode ?? null),
+    tasks.map(({ key }) => key?.maxMergedChars ?? null),
+    tasks.map(({ key }) => key?.freeOnFailure ?? false),
+    tasks.map(({ group }) => group?.key ?? null),
+    tasks.map(({ group }) => group?.weight ?? null),
+    tasks.map(({ group }) => group?.strict ?? null),
+    tasks.map(({ waitFor }) => (waitFor === undefined ? null : `{${waitFor.ids.join(',')}}`)),
+    tasks.map(({ waitFor }) => waitFor?.onFailure ?? null),
+  ];
+}
+
 function column<T>(tasks: readonly NewTask[], of: (task: NewTask) => T): T[] {
   const values = tasks.map(of);
   const [first] = values;
@@ -78,6 +98,9 @@ export function exchangeArrays(request: ExchangeRequest, sorted: Sorted): unknow
     others.map((settlement) => ('entry' in settlement ? JSON.stringify(settlement.entry) : null)),
     extend.map((lease) => lease.id),
     extend.map((lease) => lease.epoch),
+    extend.some((lease) => lease.progress !== undefined)
+      ? extend.map((lease) => lease.progress ?? null)
+      : [],
     claim.queues,
     claim.limit,
   ];

@@ -1,6 +1,8 @@
 import { type GroupCommit, groupCommit, type SqlDatabase, type SqlExecutor } from '@holdfast/sql';
+import { QueueError } from '../../errors.js';
+import { shown } from '../../options.js';
 import type { EnqueueOutcome, NewTask } from '../../store.js';
-import { distinct, enqueueArrays } from './arrays.js';
+import { distinct, enqueueArrays, isSpecial, specialArrays } from './arrays.js';
 import type { Runner } from './runner.js';
 
 /** A call with more tasks than this is a batch by itself, and keeps no other waiting. */
@@ -14,6 +16,8 @@ export class Enqueuer {
   readonly #runner: Runner;
   readonly #text: string;
   readonly #name: string;
+  readonly #specialText: string;
+  readonly #specialName: string;
   readonly #shared: GroupCommit<readonly NewTask[], EnqueueOutcome[]>;
 
   constructor(db: SqlDatabase, runner: Runner, schema: string) {
@@ -22,6 +26,11 @@ export class Enqueuer {
     this.#text = `select o_ord, o_id from ${schema}.queue_enqueue_v1($1::uuid[], $2::text[], $3::text[],
       $4::text[], $5::text[], $6::smallint[], $7::float8[], $8::boolean[], $9::integer[], $10::float8[],
       $11::float8[], $12::text[], $13::float8[])`;
+    this.#specialName = `${schema}_queue_enqueue_special_v1`;
+    this.#specialText = `select * from ${schema}.queue_enqueue_special_v1($1::uuid[], $2::text[], $3::text[],
+      $4::text[], $5::text[], $6::smallint[], $7::float8[], $8::boolean[], $9::integer[], $10::float8[],
+      $11::float8[], $12::text[], $13::float8[], $14::text[], $15::integer[], $16::boolean[], $17::text[],
+      $18::float8[], $19::text[], $20::text[], $21::text[])`;
     this.#shared = groupCommit({
       database: db,
       flush: (calls) => this.#together(calls),
@@ -31,7 +40,8 @@ export class Enqueuer {
   }
 
   add(tasks: readonly NewTask[], tx: SqlExecutor | undefined): Promise<EnqueueOutcome[]> {
-    if (tx !== undefined || tasks.length > SHARED_MAX) return this.#write(tasks, tx);
+    if (tx !== undefined || tasks.length > SHARED_MAX || tasks.some(isSpecial))
+      return this.#write(tasks, tx);
     return this.#shared.add(tasks);
   }
 
@@ -51,6 +61,7 @@ export class Enqueuer {
   }
 
   async #write(tasks: readonly NewTask[], tx: SqlExecutor | undefined): Promise<EnqueueOutcome[]> {
+    if (tasks.some(isSpecial)) return this.#writeSpecial(tasks, tx);
     const { items, places } = distinct(tasks, ({ queue, key }) => key && `${queue}\0${key.value}`);
     const { rows } = await this.#runner.query<{ o_ord: number; o_id: string }>(
       { text: this.#text, values: enqueueArrays(items) },
@@ -63,6 +74,41 @@ export class Enqueuer {
       const id = holders.get(place) ?? items[place]?.id ?? task.id;
       return { outcome: id === task.id ? 'added' : 'duplicate', id };
     });
+  }
+
+  async #writeSpecial(
+    tasks: readonly NewTask[],
+    tx: SqlExecutor | undefined,
+  ): Promise<EnqueueOutcome[]> {
+    refuseUnknownChildren(tasks);
+    const { rows } = await this.#runner.query<{
+      o_ord: number;
+      o_id: string;
+      o_outcome: EnqueueOutcome['outcome'];
+    }>(
+      { text: this.#specialText, values: [...enqueueArrays(tasks), ...specialArrays(tasks)] },
+      { name: this.#specialName },
+      tx,
+    );
+    const others = new Map(rows.map((row) => [row.o_ord - 1, row]));
+    return tasks.map(({ id }, index) => {
+      const other = others.get(index);
+      return other === undefined
+        ? { outcome: 'added', id }
+        : { outcome: other.o_outcome, id: other.o_id };
+    });
+  }
+}
+
+function refuseUnknownChildren(tasks: readonly NewTask[]): void {
+  const ids = new Set<string>();
+  for (const { id, waitFor } of tasks) {
+    const unknown = waitFor?.ids.find((child) => !ids.has(child));
+    if (unknown !== undefined) {
+      const text = `Task ${id} waits for ${shown(unknown)}, which does not come before it`;
+      throw new QueueError('QUEUE_INPUT_INVALID', text);
+    }
+    ids.add(id);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { SqlExecutor } from '@holdfast/sql';
 import { QueueError } from '../../errors.js';
 import type { ExchangeReply, ExchangeRequest } from '../../store.js';
 import { exchangeArrays, sortSettlements } from './arrays.js';
@@ -15,14 +16,16 @@ export class Exchanger {
     this.#name = `${schema}_queue_exchange_v1`;
     this.#text = `select * from ${schema}.queue_exchange_v1($1::text, $2::float8, $3::uuid[], $4::integer[],
       $5::text[], $6::uuid[], $7::integer[], $8::text[], $9::float8[], $10::boolean[], $11::text[], $12::uuid[],
-      $13::integer[], $14::text[], $15::integer)`;
+      $13::integer[], $14::text[], $15::text[], $16::integer)`;
   }
 
-  async exchange(request: ExchangeRequest): Promise<ExchangeReply> {
+  /** In the caller's transaction where one is given. */
+  async exchange(request: ExchangeRequest, tx?: SqlExecutor): Promise<ExchangeReply> {
     const sorted = sortSettlements(request.settle);
     const { rows } = await this.#runner.query<ExchangeRow>(
       { text: this.#text, values: exchangeArrays(request, sorted) },
       { name: this.#name },
+      tx,
     );
     const [row] = rows;
     if (row === undefined) {
@@ -31,25 +34,45 @@ export class Exchanger {
     const settled = request.settle.map((): 'ok' | 'stale' => 'stale');
     mark(settled, sorted.completed, row.o_done);
     mark(settled, sorted.others, row.o_settled);
-    const extended = new Set(row.o_extended);
+    const cancelled = [
+      ...placesOf(sorted.completed, row.o_done_cancelled ?? []),
+      ...placesOf(sorted.others, row.o_settled_cancelled ?? []),
+    ];
     return {
       now: row.o_now,
       settled,
-      extended: request.extend.map((_, index) =>
-        row.o_extended === null || extended.has(index + 1) ? 'ok' : 'lost',
-      ),
+      extended: extendedOf(request, row),
+      ...(cancelled.length === 0 ? {} : { cancelled: cancelled.sort((a, b) => a - b) }),
       claimed: toClaimed(row.o_claimed),
       nextDueAt: row.o_due,
     };
   }
 }
 
+function extendedOf({ extend }: ExchangeRequest, row: ExchangeRow): ExchangeReply['extended'] {
+  const extended = new Set(row.o_extended);
+  const cancelling = new Set(row.o_cancelling);
+  return extend.map((_, index) => {
+    if (row.o_extended !== null && !extended.has(index + 1)) return 'lost';
+    return cancelling.has(index + 1) ? 'cancel' : 'ok';
+  });
+}
+
+interface Placed {
+  readonly place: number;
+}
+
+/** Places in the request from places (from 1) in a list of the statement. */
+function placesOf(asked: readonly Placed[], places: readonly number[]): number[] {
+  return places.flatMap((at) => asked[at - 1]?.place ?? []);
+}
+
 /** Notes what went well: all, or those at the places (from 1). */
 function mark(
   settled: ('ok' | 'stale')[],
-  asked: readonly { readonly place: number }[],
+  asked: readonly Placed[],
   places: readonly number[] | null,
 ): void {
-  const well = places === null ? asked : places.flatMap((at) => asked[at - 1] ?? []);
-  for (const { place } of well) settled[place] = 'ok';
+  const well = places === null ? asked.map(({ place }) => place) : placesOf(asked, places);
+  for (const place of well) settled[place] = 'ok';
 }

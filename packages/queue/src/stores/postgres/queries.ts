@@ -1,4 +1,4 @@
-import type { Alteration, PageRequest, TaskFilter, TaskState } from '../../store.js';
+import type { Alteration, Edit, PageRequest, TaskFilter, TaskState } from '../../store.js';
 import { SHARED_COLUMNS } from './tables.js';
 
 /** A statement with its parameters. */
@@ -10,21 +10,42 @@ export interface Statement {
 const LIVE: readonly TaskState[] = ['ready', 'scheduled', 'leased'];
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
+/** As JSON text. Not by the JSON functions of the database, which refuse a `\u0000` anywhere in the entry. */
+const LAST_ERROR = `(
+    select substring(h.entry from '"name":("(?:[^"\\\\]|\\\\.)*")') from unnest(history) with ordinality as h(entry, ord)
+    where h.entry ~ '"name":"' order by h.ord desc limit 1
+  )`;
+
 /** Conditions over columns that both tables have. Built from what is asked, so that each can use its index. */
 class Conditions {
   readonly values: unknown[] = [];
   readonly #parts: string[] = [];
 
-  constructor(filter: TaskFilter) {
+  constructor(s: string, filter: TaskFilter) {
     // What is no UUID is the id of no task.
-    if (filter.ids)
-      this.add(
-        'id = any(?::uuid[])',
-        filter.ids.filter((id) => UUID.test(id)),
-      );
+    if (filter.ids) this.add('id = any(?::uuid[])', filter.ids.filter(isUuid));
     if (filter.queue !== undefined) this.add('queue = ?', filter.queue);
     if (filter.name !== undefined) this.add('name = ?', filter.name);
     if (filter.states) this.add('state = any(?::text[])', filter.states);
+    if (filter.group !== undefined) this.add('grp = ?', filter.group);
+    if (filter.childrenOf !== undefined) {
+      const parent = this.param(isUuid(filter.childrenOf) ? filter.childrenOf : null);
+      this.#parts.push(`id = any(coalesce(
+        (select t.children from ${s}.queue_task t where t.id = ${parent}::uuid),
+        (select f.children from ${s}.queue_finished f where f.id = ${parent}::uuid), '{}'))`);
+    }
+    if (filter.error !== undefined) {
+      this.#parts.push(`${LAST_ERROR} = to_json(${this.param(filter.error)}::text)::text`);
+    }
+    this.#byTable(filter);
+  }
+
+  /** Columns that only one table has. */
+  #byTable({ blockedBy, finishedFrom, finishedTo }: TaskFilter): void {
+    if (blockedBy !== undefined) this.add("coalesce({blocked}, 'none') = ?", blockedBy);
+    const at = 'to_timestamp(?::float8 / 1000)';
+    if (finishedFrom !== undefined) this.add(`{finished_at} >= ${at}`, finishedFrom);
+    if (finishedTo !== undefined) this.add(`{finished_at} < ${at}`, finishedTo);
   }
 
   add(condition: string, value: unknown): void {
@@ -35,118 +56,114 @@ class Conditions {
     return `$${this.values.push(value)}`;
   }
 
-  toString(): string {
+  /** For the table of live tasks. */
+  live(): string {
+    return this.#text().replaceAll('{blocked}', 'blocked').replaceAll('{finished_at}', NO_TIME);
+  }
+
+  /** For the table of finished tasks. */
+  finished(): string {
+    return this.#text()
+      .replaceAll('{blocked}', 'null::text')
+      .replaceAll('{finished_at}', 'finished_at');
+  }
+
+  #text(): string {
     return this.#parts.length === 0 ? 'true' : this.#parts.join(' and ');
   }
 }
 
+const NO_TIME = 'null::timestamptz';
+
+function isUuid(text: string): boolean {
+  return UUID.test(text);
+}
+
 const LIVE_COLUMNS = `${SHARED_COLUMNS}, state, history, lease_until, null::text as result,
-  null::timestamptz as finished_at, null::timestamptz as expires_at`;
+  null::timestamptz as finished_at, null::timestamptz as expires_at, blocked`;
 const FINISHED_COLUMNS = `${SHARED_COLUMNS}, state, history, null::timestamptz as lease_until, result, finished_at,
-  expires_at`;
+  expires_at, null::text as blocked`;
 
 /** A page of tasks over both tables. */
 export function findStatement(s: string, filter: TaskFilter, page: PageRequest): Statement {
-  const where = new Conditions(filter);
+  const where = new Conditions(s, filter);
   const newest = page.order === 'newest';
   if (page.after !== undefined) where.add(newest ? 'id < ?::uuid' : 'id > ?::uuid', page.after);
   const tail = `order by id ${newest ? 'desc' : 'asc'} limit ${where.param(page.limit)}`;
   const states = filter.states ?? [...LIVE, 'dead'];
   const parts: string[] = [];
   if (states.some((state) => LIVE.includes(state))) {
-    parts.push(`(select ${LIVE_COLUMNS} from ${s}.queue_task where ${where} ${tail})`);
+    parts.push(`(select ${LIVE_COLUMNS} from ${s}.queue_task where ${where.live()} ${tail})`);
   }
   if (states.some((state) => !LIVE.includes(state))) {
-    parts.push(`(select ${FINISHED_COLUMNS} from ${s}.queue_finished where ${where} ${tail})`);
+    parts.push(
+      `(select ${FINISHED_COLUMNS} from ${s}.queue_finished where ${where.finished()} ${tail})`,
+    );
   }
-  if (parts.length === 0)
-    parts.push(`(select ${LIVE_COLUMNS} from ${s}.queue_task where false and ${where} ${tail})`);
+  if (parts.length === 0) {
+    parts.push(
+      `(select ${LIVE_COLUMNS} from ${s}.queue_task where false and ${where.live()} ${tail})`,
+    );
+  }
   return { text: `select * from (${parts.join(' union all ')}) t ${tail}`, values: where.values };
 }
 
-const shared = (alias: string): string =>
-  SHARED_COLUMNS.split(', ')
-    .map((column) => `${alias}.${column}`)
-    .join(', ');
+/** Where the tasks are that a change can fit, so that few are looked at in vain. */
+const FITS: Record<(Alteration | Edit)['kind'], { live?: string; finished?: string }> = {
+  redrive: { finished: "state = 'dead'" },
+  cancel: { live: "(state <> 'leased' or not cancelling)" },
+  remove: { live: "state <> 'leased'", finished: 'true' },
+  promote: { live: "state = 'scheduled' and blocked is null" },
+  reprioritise: { live: "state <> 'leased'" },
+  move: { live: "state <> 'leased' and blocked is null", finished: "state = 'dead'" },
+};
 
-/** The statement of an alteration: returns the ids it changed. */
-export function alterStatement(
+/** The ids of tasks that a change may fit, oldest first. */
+export function candidatesStatement(
   s: string,
   filter: TaskFilter,
-  change: Alteration,
-  limit: number,
+  change: Alteration | Edit,
+  page: { readonly limit: number; readonly after: string | undefined },
 ): Statement {
-  const where = new Conditions(filter);
-  const build = { redrive: redriveText, cancel: cancelText, remove: removeText }[change.kind];
-  const text = build(s, where, where.param(limit), change);
-  return { text, values: where.values };
+  const where = new Conditions(s, filter);
+  if (page.after !== undefined) where.add('id > ?::uuid', page.after);
+  const fits = FITS[change.kind];
+  const idle = change.kind === 'cancel' && change.running !== true ? "and state <> 'leased'" : '';
+  const tail = `order by id limit ${where.param(page.limit)}`;
+  const parts: string[] = [];
+  if (fits.live !== undefined) {
+    parts.push(
+      `(select id from ${s}.queue_task where ${fits.live} ${idle} and ${where.live()} ${tail})`,
+    );
+  }
+  if (fits.finished !== undefined) {
+    parts.push(
+      `(select id from ${s}.queue_finished where ${fits.finished} and ${where.finished()} ${tail})`,
+    );
+  }
+  return { text: `select id from (${parts.join(' union all ')}) t ${tail}`, values: where.values };
 }
 
-/** A history entry made in the database, where the attempt and the epoch are known. */
-function entry(kind: string, where: Conditions, { by, reason }: Alteration): string {
-  return `json_strip_nulls(json_build_object('kind', '${kind}',
-    'at', floor(extract(epoch from ${'c.now'}) * 1000)::bigint, 'attempt', g.attempts, 'epoch', g.epoch,
-    'by', ${where.param(by ?? null)}::text, 'reason', ${where.param(reason ?? null)}::text))::text`;
-}
-
-function redriveText(s: string, where: Conditions, limit: string, change: Alteration): string {
-  const columns = SHARED_COLUMNS.replace('attempts, ', '').replace('holder, run_at, ', '');
-  const values = columns
-    .split(', ')
-    .map((column) => `g.${column}`)
-    .join(', ');
-  return `
-with c as (select ${s}.queue_now() as now), picked as (
-  select id from ${s}.queue_finished where state = 'dead' and ${where} order by id limit ${limit} for update
-), gone as (
-  delete from ${s}.queue_finished f using picked p where f.id = p.id returning f.*
-), back as (
-  insert into ${s}.queue_task (${columns}, state, run_at, history)
-  select ${values}, 'ready', c.now, array_append(g.history, ${entry('redriven', where, change)})
-  from gone g, c order by g.id
-), woken as (
-  select pg_notify('${s}_queue', q.queue) from (select distinct queue from gone) q
-)
-select id, (select count(*) from woken) from gone order by id`;
-}
-
-function cancelText(s: string, where: Conditions, limit: string, change: Alteration): string {
-  const columns = SHARED_COLUMNS.replace('holder, ', '');
-  const values = shared('g').replace('g.holder, ', '');
-  return `
-with c as (select ${s}.queue_now() as now), picked as (
-  select id from ${s}.queue_task where state in ('ready', 'scheduled') and ${where}
-  order by id limit ${limit} for update
-), gone as (
-  delete from ${s}.queue_task t using picked p where t.id = p.id returning t.*
-), kept as (
-  insert into ${s}.queue_finished (${columns}, state, history, finished_at, expires_at)
-  select ${values}, 'cancelled', array_append(g.history, ${entry('cancelled', where, change)}), c.now,
-    c.now + g.keep_completed_ms * interval '1 millisecond'
-  from gone g, c where g.keep_completed_ms > 0
-)
-select id from gone order by id`;
-}
-
-function removeText(s: string, where: Conditions, limit: string): string {
-  return `
-with picked as (
-  select id from (
-    select id from ${s}.queue_task where state <> 'leased' and ${where}
-    union all
-    select id from ${s}.queue_finished where ${where}
-  ) t order by id limit ${limit}
-), live as (
-  -- Looked at again: a worker may have claimed it since.
-  delete from ${s}.queue_task t using picked p where t.id = p.id and t.state <> 'leased' returning t.id
-), done as (
-  delete from ${s}.queue_finished f using picked p where f.id = p.id returning f.id
-), gone as (
-  select id from live union all select id from done
-), keys as (
-  delete from ${s}.queue_key k using gone g where k.task_id = g.id
-)
-select id from gone order by id`;
+/** Changes the tasks of the ids given, in their order, at most `limit`; returns those it changed. */
+export function changeStatement(
+  s: string,
+  change: Alteration | Edit,
+  ids: readonly string[],
+  limit: number,
+  from: number,
+): Statement {
+  const text = `select id from ${s}.queue_change_v1($1::text, $2::uuid[], $3::integer, $4::integer, $5::text, $6::text,
+    $7::text, $8::float8, $9::smallint, $10::text, $11::boolean) as c(id)`;
+  const { kind, by = null, reason = null } = change;
+  const [payload, every] =
+    kind === 'redrive' ? [change.payload ?? null, change.everyMs ?? 0] : [null, 0];
+  const priority = kind === 'reprioritise' ? change.priority : null;
+  const to = kind === 'move' ? change.queue : null;
+  const running = kind === 'cancel' && change.running === true;
+  return {
+    text,
+    values: [kind, ids, limit, from, by, reason, payload, every, priority, to, running],
+  };
 }
 
 /** Counts and settings of queues. */
@@ -154,18 +171,21 @@ export function statsStatement(s: string, queues: readonly string[] | undefined)
   const where = queues === undefined ? 'true' : 'queue = any($1::text[])';
   const text = `
 with counted as (
-  select queue, state, count(*) as count, min(run_at) filter (where state = 'ready') as oldest
+  select queue, state, count(*) as count, min(run_at) filter (where state = 'ready') as oldest,
+    count(*) filter (where blocked is not null) as blocked
   from ${s}.queue_task where ${where} group by queue, state
   union all
-  select queue, state, count(*), null from ${s}.queue_finished where ${where} group by queue, state
+  select queue, state, count(*), null, 0 from ${s}.queue_finished where ${where} group by queue, state
 ), named as (
-  select queue from counted union select queue from ${s}.queue_setting where ${where}
+  select queue from counted union select queue from ${s}.queue_setting where configured and ${where}
 )
 select n.queue, coalesce(q.paused, false) as paused, q.reason, q.by,
   coalesce(json_object_agg(c.state, c.count) filter (where c.state is not null), '{}') as counts,
+  coalesce(sum(c.blocked), 0)::integer as blocked,
   (extract(epoch from min(c.oldest)) * 1000)::float8 as oldest,
-  (extract(epoch from ${s}.queue_now()) * 1000)::float8 as now
+  (extract(epoch from ${s}.queue_now()) * 1000)::float8 as now,
+  q.concurrency, q.rate_max, q.rate_window, q.group_defaults, q.groups
 from named n left join counted c on c.queue = n.queue left join ${s}.queue_setting q on q.queue = n.queue
-group by n.queue, q.paused, q.reason, q.by`;
+group by n.queue, q.queue`;
   return { text, values: queues === undefined ? [] : [queues] };
 }

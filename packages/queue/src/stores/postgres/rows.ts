@@ -9,6 +9,9 @@ export interface ExchangeRow extends SqlRow {
   o_settled: number[] | null;
   o_extended: number[] | null;
   o_claimed: string | null;
+  o_cancelling: number[] | null;
+  o_done_cancelled: number[] | null;
+  o_settled_cancelled: number[] | null;
 }
 
 type ClaimedRow = readonly [
@@ -23,6 +26,8 @@ type ClaimedRow = readonly [
   maxAttempts: number,
   enqueuedAt: number,
   runAt: number,
+  group: string | null,
+  children: number | null,
 ];
 
 /** The claimed tasks as the worker sees them, from the text of their rows. */
@@ -46,6 +51,8 @@ export function toClaimed(text: string | null): ClaimedTask[] {
     maxAttempts: row[8],
     enqueuedAt: row[9],
     runAt: row[10],
+    ...(row[11] === null ? {} : { group: row[11] }),
+    ...(row[12] === null || row[12] === 0 ? {} : { children: row[12] }),
   }));
 }
 
@@ -71,6 +78,11 @@ export interface TaskRow extends SqlRow {
   result: string | null;
   finished_at: Date | null;
   expires_at: Date | null;
+  grp: string | null;
+  blocked: 'children' | 'group' | null;
+  children: string[] | null;
+  cancelling: boolean;
+  progress: string | null;
 }
 
 const ms = (date: Date | null): number | null => date?.getTime() ?? null;
@@ -98,5 +110,10 @@ export function toRecord(row: TaskRow): TaskRecord {
     expiresAt: ms(row.expires_at),
     result: row.result,
     history: row.history.map((entry): HistoryEntry => JSON.parse(entry)),
+    ...(row.grp === null ? {} : { group: row.grp }),
+    ...(row.blocked === null ? {} : { blockedBy: row.blocked }),
+    ...(row.children === null || row.children.length === 0 ? {} : { children: row.children }),
+    ...(row.cancelling ? { cancelRequested: true as const } : {}),
+    ...(row.progress === null ? {} : { progress: row.progress }),
   };
 }

@@ -1,4 +1,4 @@
-import type { QueryResult, SqlDatabase, SqlExecutor, SqlRow } from '@holdfast/sql';
+import type { QueryResult, SqlDatabase, SqlExecutor, SqlRow, SqlTransaction } from '@holdfast/sql';
 import { QueueError } from '../../errors.js';
 import type { Statement } from './queries.js';
 
@@ -17,14 +17,23 @@ export class Runner {
     tx?: SqlExecutor,
   ): Promise<QueryResult<Row>> {
     if (tx !== undefined) return tx.query<Row>(text, values, options);
-    try {
-      return await this.#db.query<Row>(text, values, options);
-    } catch (cause) {
-      const code: unknown = cause instanceof Error ? Reflect.get(cause, 'code') : undefined;
-      if (code === 'SQL_UNAVAILABLE' || code === 'SQL_TIMEOUT' || code === 'SQL_CLOSED') {
-        throw new QueueError('QUEUE_STORE_UNAVAILABLE', 'The database did not answer', { cause });
-      }
-      throw cause;
+    return explained(() => this.#db.query<Row>(text, values, options));
+  }
+
+  /** A transaction of the store's own. */
+  transaction<T>(fn: (tx: SqlTransaction) => Promise<T>): Promise<T> {
+    return explained(() => this.#db.transaction(fn));
+  }
+}
+
+async function explained<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    const code: unknown = cause instanceof Error ? Reflect.get(cause, 'code') : undefined;
+    if (code === 'SQL_UNAVAILABLE' || code === 'SQL_TIMEOUT' || code === 'SQL_CLOSED') {
+      throw new QueueError('QUEUE_STORE_UNAVAILABLE', 'The database did not answer', { cause });
     }
+    throw cause;
   }
 }

@@ -2,8 +2,13 @@
  * Tables of version 1.
  *
  * Live and finished tasks are apart: the table that workers scan stays as small as the work that waits, and history
- * costs claims nothing. Each state that is searched has its own partial index, in the order of the search. Payload,
- * headers, result and history entries are text, not jsonb: they are opaque here, and jsonb refuses `\u0000`.
+ * costs claims nothing. Each state that is searched has its own partial index, in the order of the search; blocked
+ * tasks are in none that a claim reads. Payload, headers, result, progress and history entries are text, not jsonb:
+ * they are opaque here, and jsonb refuses `\u0000`.
+ *
+ * A task is `special` when ending it takes more than deleting its row: it has a group, children, parents, a key that
+ * failure frees, or was asked to end. A queue is `governed` when it has limits or special tasks: what changes those
+ * holds the lock on the row of its settings. All others never wait for one another.
  */
 export function createTables(s: string): string {
   return `
@@ -11,6 +16,8 @@ create schema if not exists ${s};
 
 -- The store's clock, in one place.
 create function ${s}.queue_now() returns timestamptz language sql volatile as $$ select clock_timestamp() $$;
+create function ${s}.queue_ms(at timestamptz) returns bigint language sql immutable
+  as $$ select floor(extract(epoch from at) * 1000)::bigint $$;
 
 create table ${s}.queue_task (
   seq bigint generated always as identity,
@@ -18,20 +25,12 @@ create table ${s}.queue_task (
   queue text not null,
   name text not null,
   state text not null check (state in ('ready', 'scheduled', 'leased')),
-  priority smallint not null,
-  payload text not null,
-  headers text not null,
-  attempts integer not null default 0,
-  max_attempts integer not null,
-  epoch integer not null default 0,
-  holder text,
+  ${SHARED_DEFINITIONS}
   lease_until timestamptz,
-  run_at timestamptz not null,
-  enqueued_at timestamptz not null,
-  started_at timestamptz,
-  key text,
-  keep_completed_ms bigint not null,
-  keep_dead_ms bigint not null,
+  tag float8 not null default 0,
+  special boolean not null default false,
+  -- What a scheduled task waits for beside its time: 'children' or 'group'.
+  blocked text,
   history text[] not null default '{}'
 ) with (
   -- Every task is updated once or twice and then deleted: the table is all churn.
@@ -40,28 +39,19 @@ create table ${s}.queue_task (
   autovacuum_vacuum_threshold = 1000,
   autovacuum_vacuum_cost_limit = 2000
 );
-create index queue_task_ready on ${s}.queue_task (queue, priority desc, seq) where state = 'ready';
-create index queue_task_scheduled on ${s}.queue_task (queue, run_at) where state = 'scheduled';
-create index queue_task_leased on ${s}.queue_task (lease_until) where state = 'leased';
+create index queue_task_ready on ${s}.queue_task (queue, priority desc, tag, seq) where state = 'ready';
+create index queue_task_scheduled on ${s}.queue_task (queue, run_at, seq)
+  where state = 'scheduled' and blocked is null;
+create index queue_task_leased on ${s}.queue_task (queue, lease_until) where state = 'leased';
+create index queue_task_backlog on ${s}.queue_task (queue, grp, priority desc, tag, seq) where blocked = 'group';
+create index queue_task_admitted on ${s}.queue_task (queue, grp) where state = 'ready' and grp is not null;
 
 create table ${s}.queue_finished (
   id uuid primary key,
   queue text not null,
   name text not null,
   state text not null check (state in ('completed', 'dead', 'cancelled')),
-  priority smallint not null,
-  payload text not null,
-  headers text not null,
-  attempts integer not null,
-  max_attempts integer not null,
-  epoch integer not null,
-  holder text,
-  run_at timestamptz not null,
-  enqueued_at timestamptz not null,
-  started_at timestamptz,
-  key text,
-  keep_completed_ms bigint not null,
-  keep_dead_ms bigint not null,
+  ${SHARED_DEFINITIONS}
   history text[] not null,
   result text,
   finished_at timestamptz not null,
@@ -83,26 +73,109 @@ create index queue_key_task on ${s}.queue_key (task_id);
 
 create table ${s}.queue_setting (
   queue text primary key,
-  paused boolean not null,
+  -- Whether an operator ever set anything: then the queue is listed even without tasks.
+  configured boolean not null default false,
+  governed boolean not null default false,
+  paused boolean not null default false,
   reason text,
   by text,
-  changed_at timestamptz not null
+  concurrency integer,
+  rate_max integer,
+  rate_window float8,
+  group_defaults jsonb,
+  groups jsonb not null default '{}',
+  -- The largest tag claimed.
+  vtime float8 not null default 0
 );
+
+-- A group is there while it has a live task, a slot that is held, or claims that count.
+create table ${s}.queue_group (
+  queue text not null,
+  grp text not null,
+  last float8 not null default 0,
+  live bigint not null default 0,
+  held bigint not null default 0,
+  fifo text,
+  -- When its rate has room again for what it blocks.
+  reopen_at bigint,
+  primary key (queue, grp)
+);
+create index queue_group_reopen on ${s}.queue_group (queue, reopen_at) where reopen_at is not null;
+
+-- Claims that count, in slices of time; the group '' is the queue itself.
+create table ${s}.queue_rate (
+  queue text not null,
+  grp text not null,
+  slice_end bigint not null,
+  count bigint not null,
+  primary key (queue, grp, slice_end)
+);
+
+create table ${s}.queue_child (
+  parent uuid not null,
+  child uuid not null,
+  primary key (child, parent)
+);
+create index queue_child_parent on ${s}.queue_child (parent);
+
+create table ${s}.queue_schedule (
+  queue text not null,
+  id text not null,
+  definition text not null,
+  paused boolean not null,
+  next_run_at bigint,
+  last_run_at bigint,
+  runs bigint not null,
+  primary key (queue, id)
+);
+create index queue_schedule_due on ${s}.queue_schedule (next_run_at) where next_run_at is not null;
 `;
 }
 
 /** Undoes {@link createTables}. The schema stays: it may hold what others made. */
 export function dropTables(s: string): string {
+  const tables = ['schedule', 'child', 'rate', 'group', 'setting', 'key', 'finished', 'task'];
   return `
-drop table ${s}.queue_setting;
-drop table ${s}.queue_key;
-drop table ${s}.queue_finished;
-drop table ${s}.queue_task;
+${tables.map((table) => `drop table ${s}.queue_${table};`).join('\n')}
+drop function ${s}.queue_ms(timestamptz);
 drop function ${s}.queue_now();
 `;
 }
 
+const SHARED_DEFINITIONS = `priority smallint not null,
+  payload text not null,
+  headers text not null,
+  attempts integer not null default 0,
+  max_attempts integer not null,
+  epoch integer not null default 0,
+  holder text,
+  run_at timestamptz not null,
+  enqueued_at timestamptz not null,
+  started_at timestamptz,
+  keep_completed_ms bigint not null,
+  keep_dead_ms bigint not null,
+  key text,
+  key_ttl_ms float8,
+  key_free boolean,
+  grp text,
+  weight float8,
+  fifo text,
+  slot boolean not null default false,
+  children uuid[],
+  -- Of a parent: 'fail' or 'ignore'.
+  on_failure text,
+  cancelling boolean not null default false,
+  progress text,`;
+
 /** What a live and a finished task have in common, in one order for every statement that moves a row. */
 export const SHARED_COLUMNS: string =
   'id, queue, name, priority, payload, headers, attempts, max_attempts, epoch, holder, run_at, enqueued_at, ' +
-  'started_at, key, keep_completed_ms, keep_dead_ms';
+  'started_at, keep_completed_ms, keep_dead_ms, key, key_ttl_ms, key_free, grp, weight, fifo, slot, children, ' +
+  'on_failure, cancelling, progress';
+
+/** The shared columns of one table of a statement. */
+export function sharedOf(alias: string): string {
+  return SHARED_COLUMNS.split(', ')
+    .map((column) => `${alias}.${column}`)
+    .join(', ');
+}

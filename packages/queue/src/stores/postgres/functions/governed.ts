@@ -1,0 +1,314 @@
+import { SHARED_COLUMNS, sharedOf } from '../tables.js';
+
+/*
+ * What happens to special tasks and governed queues, one task at a time. Whoever calls these holds the locks on the
+ * settings of the queues. They say in SQL what the memory store says in TypeScript, under the same names.
+ */
+
+/** Rates: `grp` '' is the queue itself. */
+function rates(s: string): string {
+  return `
+create function ${s}.queue_rate_used_v1(p_queue text, p_grp text, p_window float8, p_now timestamptz)
+returns bigint language sql volatile as $$
+  select coalesce(sum(r.count), 0)::bigint from ${s}.queue_rate r
+  where r.queue = p_queue and r.grp = p_grp and ${s}.queue_ms(p_now) - r.slice_end < p_window
+$$;
+
+create function ${s}.queue_rate_free_v1(p_queue text, p_grp text, p_window float8, p_now timestamptz)
+returns bigint language sql volatile as $$
+  select min(r.slice_end) + p_window::bigint from ${s}.queue_rate r
+  where r.queue = p_queue and r.grp = p_grp and ${s}.queue_ms(p_now) - r.slice_end < p_window
+$$;
+
+create function ${s}.queue_rate_note_v1(p_queue text, p_grp text, p_window float8, p_now timestamptz, p_count bigint)
+returns void language plpgsql as $$
+declare v_slice float8 := ceil(p_window / 20);
+begin
+  delete from ${s}.queue_rate r
+  where r.queue = p_queue and r.grp = p_grp and ${s}.queue_ms(p_now) - r.slice_end >= p_window;
+  insert into ${s}.queue_rate as r (queue, grp, slice_end, count)
+  values (p_queue, p_grp, ((floor(${s}.queue_ms(p_now) / v_slice) + 1) * v_slice)::bigint, p_count)
+  on conflict (queue, grp, slice_end) do update set count = r.count + excluded.count;
+end $$;
+`;
+}
+
+/** Limits and slots of groups. */
+function groups(s: string): string {
+  return `
+create function ${s}.queue_limits_v1(p_queue text, p_grp text) returns jsonb language sql volatile as $$
+  select coalesce(q.groups -> p_grp, q.group_defaults) from ${s}.queue_setting q where q.queue = p_queue
+$$;
+
+-- Slots that are free by number and by rate: null is no limit.
+create function ${s}.queue_room_v1(p_queue text, p_grp text, p_now timestamptz, out o_space bigint,
+  out o_allowance bigint, out o_window float8) language plpgsql as $$
+declare
+  v_limits jsonb := ${s}.queue_limits_v1(p_queue, p_grp);
+  v_most bigint := (v_limits ->> 'concurrency')::bigint;
+  v_group ${s}.queue_group;
+begin
+  select * into v_group from ${s}.queue_group g where g.queue = p_queue and g.grp = p_grp;
+  if v_group.fifo is not null then v_most := least(1, v_most); end if;
+  o_space := v_most - coalesce(v_group.held, 0);
+  o_window := (v_limits -> 'rate' ->> 'windowMs')::float8;
+  if o_window is not null then
+    o_allowance := (v_limits -> 'rate' ->> 'max')::bigint - ${s}.queue_rate_used_v1(p_queue, p_grp, o_window, p_now)
+      - (select count(*) from ${s}.queue_task t where t.queue = p_queue and t.grp = p_grp and t.state = 'ready');
+  end if;
+end $$;
+
+-- Gives free slots to tasks that wait for one.
+create function ${s}.queue_admit_v1(p_queue text, p_grp text, p_now timestamptz) returns void language plpgsql as $$
+declare
+  v_room record;
+  v_count bigint;
+begin
+  select * into v_room from ${s}.queue_room_v1(p_queue, p_grp, p_now);
+  if v_room.o_space <= 0 then return; end if;
+  with next as (
+    select t.id from ${s}.queue_task t where t.queue = p_queue and t.grp = p_grp and t.blocked = 'group'
+    order by t.priority desc, t.tag, t.seq
+    limit case when least(v_room.o_space, v_room.o_allowance) < 0 then 0
+      else least(v_room.o_space, v_room.o_allowance) end
+  )
+  update ${s}.queue_task t set state = 'ready', blocked = null, slot = true from next where t.id = next.id;
+  get diagnostics v_count = row_count;
+  if v_count > 0 then
+    update ${s}.queue_group g set held = g.held + v_count where g.queue = p_queue and g.grp = p_grp;
+    perform pg_notify('${s}_queue', p_queue);
+  end if;
+  -- The rate, not the number, keeps the rest back.
+  if v_room.o_allowance is not null and v_count >= v_room.o_allowance and (v_room.o_space is null or v_count < v_room.o_space)
+    and exists (select 1 from ${s}.queue_task t where t.queue = p_queue and t.grp = p_grp and t.blocked = 'group')
+  then
+    update ${s}.queue_group g
+    set reopen_at = coalesce(g.reopen_at, ${s}.queue_rate_free_v1(p_queue, p_grp, v_room.o_window, p_now))
+    where g.queue = p_queue and g.grp = p_grp;
+  end if;
+end $$;
+
+-- Takes slots back that are too many, the last first, and gives those that are free.
+create function ${s}.queue_rebalance_v1(p_queue text, p_grp text, p_now timestamptz) returns void language plpgsql as $$
+declare
+  v_room record;
+  v_count bigint;
+begin
+  select * into v_room from ${s}.queue_room_v1(p_queue, p_grp, p_now);
+  if least(v_room.o_space, v_room.o_allowance) < 0 then
+    with over as (
+      -- A task with a holder lapsed: its handler may run still.
+      select t.id from ${s}.queue_task t
+      where t.queue = p_queue and t.grp = p_grp and t.state = 'ready' and t.holder is null
+      order by t.priority, t.tag desc, t.seq desc limit -least(v_room.o_space, v_room.o_allowance)
+    )
+    update ${s}.queue_task t set state = 'scheduled', blocked = 'group', slot = false from over where t.id = over.id;
+    get diagnostics v_count = row_count;
+    update ${s}.queue_group g set held = g.held - v_count where g.queue = p_queue and g.grp = p_grp;
+  end if;
+  perform ${s}.queue_admit_v1(p_queue, p_grp, p_now);
+end $$;
+
+create function ${s}.queue_forget_v1(p_queue text, p_grp text, p_now timestamptz) returns void language sql as $$
+  delete from ${s}.queue_group g where g.queue = p_queue and g.grp = p_grp and g.live = 0 and g.held = 0
+    and ${s}.queue_rate_used_v1(p_queue, p_grp,
+      coalesce((${s}.queue_limits_v1(p_queue, p_grp) -> 'rate' ->> 'windowMs')::float8, 0), p_now) = 0
+$$;
+
+-- Ends the hold on a slot, which the next may have.
+create function ${s}.queue_free_slot_v1(p_queue text, p_grp text, p_now timestamptz) returns void language plpgsql as $$
+begin
+  update ${s}.queue_group g set held = g.held - 1 where g.queue = p_queue and g.grp = p_grp;
+  perform ${s}.queue_admit_v1(p_queue, p_grp, p_now);
+end $$;
+
+-- A live task joins its group and gets its tag.
+create function ${s}.queue_join_v1(p_id uuid, p_enqueued boolean, p_now timestamptz) returns void language plpgsql as $$
+declare
+  v_task ${s}.queue_task;
+  v_group ${s}.queue_group;
+  v_vtime float8;
+  v_tag float8;
+  v_new boolean := false;
+begin
+  select * into v_task from ${s}.queue_task t where t.id = p_id;
+  select q.vtime into v_vtime from ${s}.queue_setting q where q.queue = v_task.queue;
+  v_tag := coalesce(v_vtime, 0);
+  if v_task.grp is not null then
+    select * into v_group from ${s}.queue_group g where g.queue = v_task.queue and g.grp = v_task.grp;
+    if not found then
+      v_new := true;
+      insert into ${s}.queue_group (queue, grp) values (v_task.queue, v_task.grp) returning * into v_group;
+    end if;
+    v_tag := greatest(v_tag, v_group.last) + 1 / coalesce(v_task.weight,
+      (${s}.queue_limits_v1(v_task.queue, v_task.grp) ->> 'weight')::float8, 1);
+    update ${s}.queue_group g set last = v_tag, live = g.live + 1,
+      fifo = case when p_enqueued or v_new then v_task.fifo else g.fifo end
+    where g.queue = v_task.queue and g.grp = v_task.grp;
+  end if;
+  update ${s}.queue_task t set tag = v_tag where t.id = p_id;
+  if v_task.grp is not null and (p_enqueued or v_new) and v_group.fifo is distinct from v_task.fifo then
+    perform ${s}.queue_rebalance_v1(v_task.queue, v_task.grp, p_now);
+  end if;
+end $$;
+
+-- A task is live in its group no more.
+create function ${s}.queue_part_v1(p_queue text, p_grp text, p_now timestamptz) returns void language plpgsql as $$
+begin
+  update ${s}.queue_group g set live = g.live - 1, last = case when g.live = 1 then 0 else g.last end
+  where g.queue = p_queue and g.grp = p_grp;
+  perform ${s}.queue_forget_v1(p_queue, p_grp, p_now);
+end $$;
+
+-- Puts a task that waits for nothing but its time and its group where it belongs.
+create function ${s}.queue_arrive_v1(p_id uuid, p_now timestamptz) returns void language plpgsql as $$
+declare v_task ${s}.queue_task;
+begin
+  select * into v_task from ${s}.queue_task t where t.id = p_id;
+  if v_task.run_at > p_now then
+    update ${s}.queue_task t set state = 'scheduled', blocked = null where t.id = p_id;
+  elsif v_task.grp is null or v_task.slot then
+    update ${s}.queue_task t set state = 'ready', blocked = null where t.id = p_id;
+  else
+    update ${s}.queue_task t set state = 'scheduled', blocked = 'group' where t.id = p_id;
+    perform ${s}.queue_admit_v1(v_task.queue, v_task.grp, p_now);
+  end if;
+end $$;
+`;
+}
+
+/** The end of tasks, and what it means for their parents. */
+function ends(s: string): string {
+  return `
+create function ${s}.queue_live_parent_v1(p_id uuid) returns boolean language sql volatile as $$
+  select exists (select 1 from ${s}.queue_child c join ${s}.queue_task p on p.id = c.parent where c.child = p_id)
+$$;
+
+-- Ends a task for good; p_entry goes to its history. Its parents are told by queue_ended_v1.
+create function ${s}.queue_finish_v1(p_id uuid, p_state text, p_entry text, p_result text, p_now timestamptz)
+returns void language plpgsql as $$
+declare
+  g ${s}.queue_task;
+  v_keep bigint;
+  v_hold boolean := false;
+begin
+  delete from ${s}.queue_task t where t.id = p_id returning * into g;
+  if p_entry is not null then g.history := array_append(g.history, p_entry); end if;
+  if g.slot and p_state = 'dead' then
+    select coalesce(q.fifo = 'block', false) into v_hold from ${s}.queue_group q
+    where q.queue = g.queue and q.grp = g.grp;
+  end if;
+  v_keep := case p_state when 'dead' then g.keep_dead_ms else g.keep_completed_ms end;
+  if g.slot and v_hold and v_keep = 0 then v_hold := false; end if;
+  if v_keep > 0 or ${s}.queue_live_parent_v1(p_id) then
+    insert into ${s}.queue_finished (${SHARED_COLUMNS}, state, history, result, finished_at, expires_at)
+    select ${sharedOf('x')}, p_state, g.history, p_result, p_now, p_now + v_keep * interval '1 millisecond'
+    from (select (g).*) x;
+    if g.slot and not v_hold then update ${s}.queue_finished f set slot = false where f.id = p_id; end if;
+  else
+    delete from ${s}.queue_child c where c.parent = p_id;
+  end if;
+  if g.slot and not v_hold then perform ${s}.queue_free_slot_v1(g.queue, g.grp, p_now); end if;
+  if g.grp is not null then perform ${s}.queue_part_v1(g.queue, g.grp, p_now); end if;
+  if g.key_free and p_state <> 'completed' then
+    delete from ${s}.queue_key k where k.queue = g.queue and k.key = g.key and k.task_id = p_id;
+  end if;
+end $$;
+
+-- Children ended: worked off one by one, so that a long chain of failures needs no deep stack.
+create function ${s}.queue_ended_v1(p_ids uuid[], p_completed boolean, p_now timestamptz) returns void
+language plpgsql as $$
+declare
+  v_ids uuid[] := p_ids;
+  v_completed boolean;
+  v_at integer := 1;
+  v_parent ${s}.queue_task;
+begin
+  while v_at <= cardinality(v_ids) loop
+    v_completed := p_completed and v_at <= cardinality(p_ids);
+    for v_parent in
+      select p.* from ${s}.queue_child c join ${s}.queue_task p on p.id = c.parent
+      where c.child = v_ids[v_at] and p.blocked = 'children' order by p.seq
+    loop
+      if not v_completed and v_parent.on_failure = 'fail' then
+        perform ${s}.queue_finish_v1(v_parent.id, 'dead', json_build_object('kind', 'child', 'child', v_ids[v_at],
+          'at', ${s}.queue_ms(p_now), 'attempt', v_parent.attempts, 'epoch', v_parent.epoch)::text, null, p_now);
+        v_ids := array_append(v_ids, v_parent.id);
+      elsif not exists (
+        select 1 from ${s}.queue_child c join ${s}.queue_task t on t.id = c.child where c.parent = v_parent.id
+      ) then
+        update ${s}.queue_task t set run_at = greatest(t.run_at, p_now) where t.id = v_parent.id;
+        perform ${s}.queue_arrive_v1(v_parent.id, p_now);
+        perform pg_notify('${s}_queue', v_parent.queue);
+      end if;
+    end loop;
+    v_at := v_at + 1;
+  end loop;
+  delete from ${s}.queue_child c where c.child = any(v_ids)
+    and not exists (select 1 from ${s}.queue_finished f where f.id = c.child);
+end $$;
+
+-- A parent waits for those of its children that are live, or arrives.
+create function ${s}.queue_wait_v1(p_id uuid, p_now timestamptz) returns void language plpgsql as $$
+begin
+  if exists (select 1 from ${s}.queue_child c join ${s}.queue_task t on t.id = c.child where c.parent = p_id) then
+    update ${s}.queue_task t set state = 'scheduled', blocked = 'children' where t.id = p_id;
+  else
+    perform ${s}.queue_arrive_v1(p_id, p_now);
+  end if;
+end $$;
+
+-- Ends the lease of a special task.
+create function ${s}.queue_settle_v1(p_worker text, p_id uuid, p_epoch integer, p_outcome text, p_due timestamptz,
+  p_result text, p_entry text, p_now timestamptz) returns text language plpgsql as $$
+declare v_task ${s}.queue_task;
+begin
+  select * into v_task from ${s}.queue_task t where t.id = p_id and t.epoch = p_epoch and t.holder = p_worker
+    and t.state in ('leased', 'ready') for update;
+  if not found then return 'stale'; end if;
+  if v_task.cancelling or p_outcome in ('completed', 'dead') then
+    if v_task.cancelling then p_result := null; end if;
+    perform ${s}.queue_finish_v1(p_id, case when v_task.cancelling then 'cancelled' else p_outcome end, p_entry,
+      p_result, p_now);
+    perform ${s}.queue_ended_v1(array[p_id], p_outcome = 'completed' and not v_task.cancelling, p_now);
+    return case when v_task.cancelling then 'cancelled' else 'ok' end;
+  end if;
+  update ${s}.queue_task t set holder = null, lease_until = null, run_at = p_due,
+    attempts = t.attempts - case when p_outcome = 'released' then 1 else 0 end,
+    history = case when p_entry is null then t.history else array_append(t.history, p_entry) end
+  where t.id = p_id;
+  perform ${s}.queue_arrive_v1(p_id, p_now);
+  if p_due > p_now and v_task.slot
+    and (select g.fifo is null from ${s}.queue_group g where g.queue = v_task.queue and g.grp = v_task.grp)
+  then
+    update ${s}.queue_task t set slot = false where t.id = p_id;
+    perform ${s}.queue_free_slot_v1(v_task.queue, v_task.grp, p_now);
+  end if;
+  perform pg_notify('${s}_queue', v_task.queue);
+  return 'ok';
+end $$;
+`;
+}
+
+/** Functions for governed queues. */
+export function createGoverned(s: string): string {
+  return rates(s) + groups(s) + ends(s);
+}
+
+/** Undoes {@link createGoverned}. */
+export function dropGoverned(s: string): string {
+  const names = [
+    'settle',
+    'wait',
+    'ended',
+    'finish',
+    'live_parent',
+    'arrive',
+    'part',
+    'join',
+    'free_slot',
+    'forget',
+  ];
+  names.push('rebalance', 'admit', 'room', 'limits', 'rate_note', 'rate_free', 'rate_used');
+  return names.map((name) => `drop function ${s}.queue_${name}_v1;\n`).join('');
+}

@@ -1,0 +1,124 @@
+import { SHARED_COLUMNS, sharedOf } from '../tables.js';
+import { PLANNER } from './planner.js';
+
+const LAPSED = (
+  s: string,
+  t: string,
+): string => `json_strip_nulls(json_build_object('kind', 'lapsed',
+        'at', ${s}.queue_ms(v_now), 'attempt', ${t}.attempts, 'epoch', ${t}.epoch, 'worker', ${t}.holder))::text`;
+
+/** Lapses leases and drops what is past its retention. */
+export function createSweep(s: string): string {
+  return `
+create function ${s}.queue_sweep_v1(p_limit integer)
+returns table (o_kind text, o_id uuid, o_queue text, o_name text, o_count bigint) language plpgsql ${PLANNER} as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := ${s}.queue_now();
+  r record;
+begin
+  return query
+  with late as (
+    select t.id, t.attempts >= t.max_attempts as last, array_append(t.history, ${LAPSED(s, 't')}) as history
+    from ${s}.queue_task t where t.state = 'leased' and t.lease_until <= v_now and not t.special
+    order by t.lease_until limit p_limit for update skip locked
+  ), gone as (
+    delete from ${s}.queue_task t using late where t.id = late.id and late.last
+    returning t.*, late.history as told
+  ), kept as (
+    insert into ${s}.queue_finished (${SHARED_COLUMNS}, state, history, result, finished_at, expires_at)
+    select ${sharedOf('g')}, 'dead', g.told, null, v_now, v_now + g.keep_dead_ms * interval '1 millisecond'
+    from gone g where g.keep_dead_ms > 0
+  ), back as (
+    update ${s}.queue_task t set state = 'ready', lease_until = null, history = late.history
+    from late where t.id = late.id and not late.last
+    returning t.id, t.queue, t.name
+  ), woken as (
+    select pg_notify('${s}_queue', q.queue) from (
+      select back.queue from back union
+      select q.queue from ${s}.queue_setting q
+      where q.concurrency is not null and q.queue in (select gone.queue from gone)
+    ) q
+  )
+  select 'lapsed', back.id, back.queue, back.name, (select count(*) from woken) from back
+  union all
+  select 'died', gone.id, gone.queue, gone.name, (select count(*) from woken) from gone;
+
+  perform 1 from ${s}.queue_setting q where q.governed and (
+    exists (select 1 from ${s}.queue_task t where t.queue = q.queue and t.state = 'leased' and t.lease_until <= v_now
+      and t.special)
+    or exists (select 1 from ${s}.queue_finished f where f.expires_at <= v_now and f.queue = q.queue and f.slot))
+  order by q.queue for update;
+  for r in
+    select t.* from ${s}.queue_task t where t.state = 'leased' and t.lease_until <= v_now and t.special
+    order by t.lease_until limit p_limit for update skip locked
+  loop
+    if r.cancelling or r.attempts >= r.max_attempts then
+      perform ${s}.queue_finish_v1(r.id, case when r.cancelling then 'cancelled' else 'dead' end, ${LAPSED(s, 'r')},
+        null, v_now);
+      perform ${s}.queue_ended_v1(array[r.id], false, v_now);
+      continue when r.cancelling;
+      o_kind := 'died';
+    else
+      update ${s}.queue_task t set state = 'ready', lease_until = null,
+        history = array_append(t.history, ${LAPSED(s, 'r')}) where t.id = r.id;
+      o_kind := 'lapsed';
+    end if;
+    perform pg_notify('${s}_queue', r.queue);
+    o_id := r.id;
+    o_queue := r.queue;
+    o_name := r.name;
+    return next;
+  end loop;
+  ${pruneText(s)}
+end $$;
+`;
+}
+
+/** Undoes {@link createSweep}. */
+export function dropSweep(s: string): string {
+  return `drop function ${s}.queue_sweep_v1;\n`;
+}
+
+function pruneText(s: string): string {
+  return `for r in
+    select f.id, f.queue, f.grp from ${s}.queue_finished f
+    where f.expires_at <= v_now and f.slot and not ${s}.queue_live_parent_v1(f.id)
+    order by f.expires_at limit p_limit
+  loop
+    update ${s}.queue_finished f set slot = false where f.id = r.id;
+    perform ${s}.queue_free_slot_v1(r.queue, r.grp, v_now);
+    perform ${s}.queue_forget_v1(r.queue, r.grp, v_now);
+  end loop;
+  return query
+  with old as (
+    select f.id from ${s}.queue_finished f
+    where f.expires_at <= v_now and not f.slot and not ${s}.queue_live_parent_v1(f.id)
+    order by f.expires_at limit p_limit for update skip locked
+  ), pruned as (
+    delete from ${s}.queue_finished f using old where f.id = old.id returning f.id
+  ), parents as (
+    delete from ${s}.queue_child c using pruned p where c.parent = p.id
+  ), children as (
+    delete from ${s}.queue_child c using pruned p where c.child = p.id
+  )
+  select 'pruned', null::uuid, null, null, count(*) from pruned;
+  return query
+  with old as (
+    select k.queue, k.key from ${s}.queue_key k
+    where k.expires_at <= v_now and not exists (select 1 from ${s}.queue_task t where t.id = k.task_id)
+    order by k.expires_at limit p_limit for update skip locked
+  ), pruned as (
+    delete from ${s}.queue_key k using old where k.queue = old.queue and k.key = old.key returning 1
+  )
+  select 'pruned', null::uuid, null, null, count(*) from pruned;
+  for r in
+    select g.queue, g.grp from ${s}.queue_group g join ${s}.queue_setting q on q.queue = g.queue
+    where g.live = 0 and g.held = 0 order by g.queue limit p_limit for update of q skip locked
+  loop
+    perform ${s}.queue_forget_v1(r.queue, r.grp, v_now);
+  end loop;
+  return query
+  select 'due', null::uuid, null, null, count(*) from ${s}.queue_schedule x
+  where x.next_run_at <= ${s}.queue_ms(v_now) having count(*) > 0;`;
+}

@@ -1,0 +1,159 @@
+import type { SqlDatabase, SqlTransaction } from '@holdfast/sql';
+import { firstRun, planRuns } from '../../schedule/plan.js';
+import type {
+  NewSchedule,
+  NewTask,
+  ScheduleFilter,
+  ScheduleOp,
+  ScheduleRecord,
+} from '../../store.js';
+import { uuidv7 } from '../../uuid.js';
+import type { Enqueuer } from './enqueuer.js';
+import type { Runner } from './runner.js';
+
+interface Row extends Record<string, unknown> {
+  definition: string;
+  paused: boolean;
+  next_run_at: number | null;
+  last_run_at: number | null;
+  runs: number;
+}
+
+/** Schedules as rows. Whoever moves the next run of one on, from the time it had, enqueues its tasks. */
+export class Schedules {
+  readonly #db: SqlDatabase;
+  readonly #runner: Runner;
+  readonly #enqueuer: Enqueuer;
+  readonly #schema: string;
+
+  constructor(db: SqlDatabase, runner: Runner, enqueuer: Enqueuer, schema: string) {
+    this.#db = db;
+    this.#runner = runner;
+    this.#enqueuer = enqueuer;
+    this.#schema = schema;
+  }
+
+  apply(ops: readonly ScheduleOp[]): Promise<(ScheduleRecord | null)[]> {
+    return this.#runner.transaction(async (tx) => {
+      const now = await this.#now(tx);
+      // What is wrong with a timing is found before anything is changed.
+      for (const op of ops) if (op.kind === 'upsert') firstRun(op.schedule, now);
+      const records: (ScheduleRecord | null)[] = [];
+      for (const op of ops) records.push(await this.#applyOne(tx, op, now));
+      return records;
+    });
+  }
+
+  async list({ queue, ids }: ScheduleFilter): Promise<ScheduleRecord[]> {
+    const { rows } = await this.#runner.query<Row>({
+      text: `select * from ${this.#schema}.queue_schedule
+        where ($1::text is null or queue = $1) and ($2::text[] is null or id = any($2))
+        order by queue collate "C", id collate "C"`,
+      values: [queue ?? null, ids ?? null],
+    });
+    return rows.map(toSchedule);
+  }
+
+  /** Fires at most `limit` due schedules; how many tasks were added. */
+  async fire(limit: number): Promise<number> {
+    const now = await this.#now(this.#db);
+    const { rows } = await this.#runner.query<Row>({
+      text: `select * from ${this.#schema}.queue_schedule where next_run_at <= $1 order by next_run_at limit $2`,
+      values: [now, limit],
+    });
+    let fired = 0;
+    for (const row of rows) fired += await this.#fireOne(toSchedule(row), now);
+    return fired;
+  }
+
+  #fireOne(schedule: ScheduleRecord, now: number): Promise<number> {
+    const { runs, next } = planRuns(schedule, now);
+    const { queue, id, nextRunAt } = schedule;
+    return this.#runner.transaction(async (tx) => {
+      const { rowCount } = await tx.query(
+        `update ${this.#schema}.queue_schedule set next_run_at = $4, last_run_at = coalesce($5, last_run_at)
+          where queue = $1 and id = $2 and next_run_at = $3 and not paused`,
+        [queue, id, nextRunAt, next, runs.at(-1) ?? null],
+      );
+      if (rowCount === 0 || runs.length === 0) return 0;
+      let added = 0;
+      for (const run of runs) {
+        const [outcome] = await this.#enqueuer.add([taskOf(schedule, run)], tx);
+        if (outcome?.outcome === 'added') added++;
+      }
+      await tx.query(
+        `update ${this.#schema}.queue_schedule set runs = runs + $3 where queue = $1 and id = $2`,
+        [queue, id, added],
+      );
+      return added;
+    });
+  }
+
+  async #applyOne(tx: SqlTransaction, op: ScheduleOp, now: number): Promise<ScheduleRecord | null> {
+    const { queue, id } = op.kind === 'upsert' ? op.schedule : op;
+    const { rows } = await tx.query<Row>(
+      `select * from ${this.#schema}.queue_schedule where queue = $1 and id = $2 for update`,
+      [queue, id],
+    );
+    const old = rows[0] === undefined ? null : toSchedule(rows[0]);
+    if (op.kind === 'remove') {
+      await tx.query(`delete from ${this.#schema}.queue_schedule where queue = $1 and id = $2`, [
+        queue,
+        id,
+      ]);
+      return null;
+    }
+    const record = op.kind === 'upsert' ? upserted(old, op.schedule, now) : changed(old, op, now);
+    if (record === null) return null;
+    const { paused, nextRunAt, lastRunAt, runs, ...definition } = record;
+    await tx.query(
+      `insert into ${this.#schema}.queue_schedule (queue, id, definition, paused, next_run_at, last_run_at, runs)
+        values ($1, $2, $3, $4, $5, $6, $7)
+        on conflict (queue, id) do update set definition = excluded.definition, paused = excluded.paused,
+          next_run_at = excluded.next_run_at`,
+      [queue, id, JSON.stringify(definition), paused, nextRunAt, lastRunAt, runs],
+    );
+    return record;
+  }
+
+  async #now(executor: Pick<SqlDatabase, 'query'>): Promise<number> {
+    const text = `select ${this.#schema}.queue_ms(${this.#schema}.queue_now()) as now`;
+    const { rows } = await executor.query<{ now: number }>(text);
+    return rows[0]?.now ?? Date.now();
+  }
+}
+
+function upserted(old: ScheduleRecord | null, schedule: NewSchedule, now: number): ScheduleRecord {
+  const { paused = false, lastRunAt = null, runs = 0 } = old ?? {};
+  const goesOn = old !== null && timingOf(old) === timingOf(schedule);
+  const next = paused ? null : firstRun(schedule, now);
+  return { ...schedule, paused, nextRunAt: goesOn ? old.nextRunAt : next, lastRunAt, runs };
+}
+
+function changed(
+  old: ScheduleRecord | null,
+  { kind }: ScheduleOp,
+  now: number,
+): ScheduleRecord | null {
+  if (old === null) return null;
+  if (kind === 'pause') return { ...old, paused: true, nextRunAt: null };
+  return old.paused ? { ...old, paused: false, nextRunAt: firstRun(old, now) } : old;
+}
+
+function timingOf({ timing, untilMs }: Pick<NewSchedule, 'timing' | 'untilMs'>): string {
+  const parts =
+    'cron' in timing ? [timing.cron, timing.timeZone] : [timing.everyMs, timing.anchorMs];
+  return JSON.stringify([...parts, untilMs ?? null]);
+}
+
+function toSchedule(row: Row): ScheduleRecord {
+  const definition: NewSchedule = JSON.parse(row.definition);
+  const { paused, next_run_at: nextRunAt, last_run_at: lastRunAt, runs } = row;
+  return { ...definition, paused, nextRunAt, lastRunAt, runs };
+}
+
+function taskOf({ task, queue, id }: ScheduleRecord, run: number): NewTask {
+  const at = new Date(run).toISOString();
+  const headers = { ...task.headers, 'schedule-id': id, 'schedule-at': at };
+  return { ...task, id: uuidv7(), queue, headers, when: { delayMs: 0 } };
+}

@@ -1,0 +1,71 @@
+import type { GroupLimits, QueueStats, TaskState } from '../../store.js';
+import { statsStatement } from './queries.js';
+import type { Runner } from './runner.js';
+
+interface Row extends Record<string, unknown> {
+  queue: string;
+  paused: boolean;
+  reason: string | null;
+  by: string | null;
+  counts: Partial<Record<TaskState, number>>;
+  blocked: number;
+  oldest: number | null;
+  now: number;
+  concurrency: number | null;
+  rate_max: number | null;
+  rate_window: number | null;
+  group_defaults: GroupLimits | null;
+  groups: Record<string, GroupLimits> | null;
+}
+
+const NO_TASKS: Readonly<Record<TaskState, number>> = {
+  ready: 0,
+  scheduled: 0,
+  leased: 0,
+  completed: 0,
+  dead: 0,
+  cancelled: 0,
+};
+
+/** Counts and settings of the queues named, or of all. */
+export async function readStats(
+  runner: Runner,
+  schema: string,
+  queues: readonly string[] | undefined,
+): Promise<QueueStats[]> {
+  const { rows } = await runner.query<Row>(statsStatement(schema, queues));
+  const found = rows.map(toStats);
+  const known = new Set(found.map((stats) => stats.queue));
+  const now = found[0]?.now ?? Date.now();
+  for (const queue of queues ?? []) {
+    if (known.has(queue)) continue;
+    known.add(queue);
+    const settings = { paused: false, pausedReason: null, pausedBy: null };
+    found.push({ queue, ...settings, counts: { ...NO_TASKS }, oldestReadyAt: null, now });
+  }
+  return found.sort((a, b) => (a.queue < b.queue ? -1 : 1));
+}
+
+function toStats(row: Row): QueueStats {
+  const limits = limitsOf(row);
+  return {
+    queue: row.queue,
+    paused: row.paused,
+    pausedReason: row.reason,
+    pausedBy: row.by,
+    counts: { ...NO_TASKS, ...row.counts },
+    oldestReadyAt: row.oldest,
+    now: row.now,
+    ...(row.blocked === 0 ? {} : { blocked: row.blocked }),
+    ...(limits === undefined ? {} : { limits }),
+  };
+}
+
+function limitsOf(row: Row): QueueStats['limits'] {
+  const { concurrency, rate_max: max, rate_window: windowMs, group_defaults: groupDefaults } = row;
+  const groups = row.groups ?? {};
+  const rate = max === null || windowMs === null ? null : { max, windowMs };
+  const none = concurrency === null && rate === null && groupDefaults === null;
+  if (none && Object.keys(groups).length === 0) return undefined;
+  return { concurrency, rate, groupDefaults, groups };
+}
