@@ -16,10 +16,21 @@ function suites() {
   );
 }
 
-/** Runs the works one after another; one that fails is told, and the others still run. */
+/**
+ * Runs the works one after another; one that fails is told, and the others still run. SIGTERM leaves the rest out.
+ */
 async function runWorks(works, context) {
   const results = [];
+  let stopped = false;
+  process.once('SIGTERM', () => {
+    stopped = true;
+    console.error('  stopping after this work');
+  });
   for (const work of works) {
+    if (stopped) {
+      results.push({ work, rows: [], reference: [], error: new Error('the run was stopped') });
+      continue;
+    }
     const start = Date.now();
     console.error(`\n${work.name}: ${work.title}`);
     try {

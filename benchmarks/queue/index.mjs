@@ -17,11 +17,11 @@ export const suite = {
     ...drainWorks,
     ...enqueueWorks,
     ...latencyWorks,
+    limitsWork,
     memoryWork,
     longRunWork,
     claimCostWork,
     recoveryWork,
-    limitsWork,
   ],
   reasons,
   method: [

@@ -19,7 +19,7 @@ async function twoPlaces(services, contender) {
 async function measure(context, contender, kind, behind) {
   const params = { store: contender.store, kind, behind };
   const places = await twoPlaces(context.services, contender);
-  const child = startChild(CASE, 'claimCase', { ...params, ...places }, { deadlineMs: 900_000 });
+  const child = startChild(CASE, 'claimCase', { ...params, ...places }, { deadlineMs: 300_000 });
   const begun = await Promise.race([child.next(), child.result]);
   if (begun === null) return undefined; // the store has no groups yet
   context.progress(`${contender.store}: ${behind} ${kind} tasks are there`);
@@ -47,7 +47,7 @@ export const claimCostWork = {
     const all = [contenders.oursPostgres, ...(hasSubpath('redis') ? [contenders.oursRedis] : [])];
     for (const contender of all) {
       for (const kind of ['scheduled', 'dead', 'blocked']) {
-        const samples = await measure(context, contender, kind, behind);
+        const samples = await measure(context, contender, kind, behind).catch(context.failed);
         if (samples === undefined) continue;
         rows.push(
           row({

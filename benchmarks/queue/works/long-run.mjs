@@ -34,7 +34,7 @@ export const longRunWork = {
       import.meta.url,
       'wearCase',
       { contender: ours, url: worn, tasks: before },
-      { deadlineMs: 900_000 },
+      { deadlineMs: 400_000 },
     );
     context.progress(`${before} tasks are through`);
     const [after, fresh] = await interleave(context, ['worn', 'fresh'], async (which) => {
