@@ -25,9 +25,9 @@ export type {
 } from './events.js';
 export {
   type AcceptResult,
+  type CloseReport,
   createMessaging,
   type Messaging,
-  type MessagingCloseReport,
   type MessagingHealth,
 } from './messaging.js';
 export type { MessagingOptions, MessagingRole, RetryOptions, WebhookOptions } from './options.js';

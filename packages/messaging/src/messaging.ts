@@ -35,7 +35,7 @@ export interface MessagingHealth {
 }
 
 /** What `close` did. */
-export interface MessagingCloseReport {
+export interface CloseReport {
   /** Whether everything in hand was finished before the deadline. */
   readonly drained: boolean;
   readonly durationMs: number;
@@ -60,7 +60,7 @@ export class Messaging implements AsyncDisposable {
   readonly #hints = new Map<WakeTopic, boolean>();
   #subscription: Promise<{ close(): Promise<void> }> | null = null;
   #started = false;
-  #closing: Promise<MessagingCloseReport> | null = null;
+  #closing: Promise<CloseReport> | null = null;
 
   constructor(options: MessagingOptions) {
     const resolved = resolveOptions(options);
@@ -181,7 +181,7 @@ export class Messaging implements AsyncDisposable {
    * Ends it: no further `accept`, no further work taken; what is in hand is finished. At the deadline attempts in
    * flight are ended and written down to be tried again. The store is the caller's and stays open. Idempotent.
    */
-  close(options: { deadline?: Duration } = {}): Promise<MessagingCloseReport> {
+  close(options: { deadline?: Duration } = {}): Promise<CloseReport> {
     const deadlineMs = durationMs(options.deadline ?? DEFAULT_DEADLINE_MS);
     if (Number.isNaN(deadlineMs)) {
       throw invalidOption(
@@ -287,7 +287,7 @@ export class Messaging implements AsyncDisposable {
     this.#hints.delete(topic);
   }
 
-  async #close(deadlineMs: number): Promise<MessagingCloseReport> {
+  async #close(deadlineMs: number): Promise<CloseReport> {
     const began = this.#options.clock.now();
     const work = (async () => {
       await Promise.allSettled(this.#accepting);
