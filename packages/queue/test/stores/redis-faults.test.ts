@@ -68,6 +68,7 @@ describe.skipIf(findRedis() === undefined)('a Redis that fails', () => {
     const direct = until(redisStore({ url: server.url }), (made) => made.close());
     const tasks = Array.from({ length: 50 }, () => kit.task({ payload }));
     await direct.enqueue(tasks);
+    await kitOf(direct).exchange('other'); // now the server knows the script
     proxy.set({ cutAfterBytes: 30_000 }); // the request passes, and a part of the answer
     await expect(kit.claim('w', 30)).rejects.toMatchObject({ code: 'QUEUE_STORE_UNAVAILABLE' });
     expect((await direct.stats(['q']))[0]?.counts.leased).toBe(30);

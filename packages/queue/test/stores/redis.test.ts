@@ -1,5 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { silentLogger } from '../../src/logger.js';
+import { RedisStore } from '../../src/stores/redis/store.js';
 import { queueStoreConformance } from '../../src/testing.js';
 import { frozenRedisStore } from './redis-harness.js';
 
@@ -16,6 +18,9 @@ describe.skipIf(url === '')('on a server', () => {
     { describe, it, expect },
     {
       name: 'redis',
+      features:
+        new RedisStore({ source: { url }, prefix: 'none', logger: silentLogger }).traits.features ??
+        [],
       absent: { transactions: 'Redis has no transactions that a caller could join' },
       create: () => frozenRedisStore(client),
     },

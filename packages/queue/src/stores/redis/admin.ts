@@ -1,4 +1,11 @@
-import type { Alteration, PageRequest, TaskFilter, TaskRecord, TaskState } from '../../store.js';
+import type {
+  Alteration,
+  Edit,
+  PageRequest,
+  TaskFilter,
+  TaskRecord,
+  TaskState,
+} from '../../store.js';
 import { STATES, toRecord } from './replies.js';
 import type { Script } from './script.js';
 import type { Scripts } from './scripts.js';
@@ -16,13 +23,11 @@ export interface AdminAccess {
 /** Ids sent to one script: others wait meanwhile. */
 const IDS_A_CALL = 500;
 
-/** Queue, states and name as the scripts take them. */
-function filterArgs({ queue, states, name }: TaskFilter): [string, string, string] {
+/** A filter as the scripts take it. */
+function filterArg({ ids: _, states, ...filter }: TaskFilter): string {
   const digits =
     states && [...STATES.keys()].filter((at) => states.includes(STATES[at] ?? 'ready'));
-
-  const numbers = digits?.map((at) => at + 1).join('') ?? '';
-  return [queue ?? '', numbers, name === undefined ? '' : JSON.stringify(name)];
+  return JSON.stringify({ ...filter, states: digits?.map((at) => at + 1).join('') });
 }
 
 const compare = (a: TaskRecord, b: TaskRecord): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
@@ -54,7 +59,7 @@ async function findByIds(
   const found: TaskRecord[] = [];
   for (let from = 0; from < wanted.length; from += IDS_A_CALL) {
     const part = wanted.slice(from, from + IDS_A_CALL);
-    const rows = await run(scripts.findIds, [...filterArgs(filter), ...part]);
+    const rows = await run(scripts.findIds, [filterArg(filter), ...part]);
     found.push(...(rows as unknown[][]).map(toRecord));
   }
   return found;
@@ -79,7 +84,7 @@ async function findInQueue(
   const found: TaskRecord[] = [];
   let next: string | null = after ?? '';
   while (next !== null && found.length < limit) {
-    const args: Arg[] = [...filterArgs(filter), order === 'newest' ? 1 : 0, next];
+    const args: Arg[] = [filterArg(filter), order === 'newest' ? 1 : 0, next];
     const reply = await run(scripts.find, [...args, limit - found.length]);
     const [rows, rest] = reply as [unknown[][], string | null];
     found.push(...rows.map(toRecord));
@@ -89,16 +94,19 @@ async function findInQueue(
 }
 
 /** The states that each change fits. */
-const FITS: Readonly<Record<'redrive' | 'cancel' | 'remove', readonly TaskState[]>> = {
+const FITS: Readonly<Record<(Alteration | Edit)['kind'], readonly TaskState[]>> = {
   redrive: ['dead'],
   cancel: ['ready', 'scheduled'],
   remove: ['ready', 'scheduled', 'completed', 'dead', 'cancelled'],
+  promote: ['scheduled'],
+  reprioritise: ['ready', 'scheduled'],
+  move: ['ready', 'scheduled', 'dead'],
 };
 
-/** By and reason, as the end of a JSON object. */
-function who({ by, reason }: Alteration): string {
-  const parts = JSON.stringify({ by, reason }).slice(1);
-  return parts === '}' ? '' : `,${parts.slice(0, -1)}`;
+/** A change as the script takes it: by and reason as the end of a JSON object. */
+function changeArg({ by, reason, ...change }: Alteration | Edit): string {
+  const parts = JSON.stringify({ by, reason }).slice(1, -1);
+  return JSON.stringify({ ...change, who: parts === '' ? '' : `,${parts}` });
 }
 
 /**
@@ -106,27 +114,29 @@ function who({ by, reason }: Alteration): string {
  * the same at once only one does it.
  */
 export async function alterTasks(
-  access: AdminAccess,
+  { run, scripts, ...access }: AdminAccess,
   filter: TaskFilter,
-  change: Alteration,
+  change: Alteration | Edit,
   limit: number,
 ): Promise<string[]> {
-  const fitting = FITS[change.kind as keyof typeof FITS];
+  const fitting = [...FITS[change.kind]];
+  if (change.kind === 'cancel' && change.running) fitting.push('leased');
   const states = filter.states?.filter((state) => fitting.includes(state)) ?? fitting;
+  const wanted = { ...filter, states };
   const changed: string[] = [];
   let after: string | undefined;
   while (changed.length < limit) {
-    const size = Math.min(limit - changed.length, IDS_A_CALL);
     const page = {
       order: 'oldest' as const,
-      limit: size,
+      limit: IDS_A_CALL,
       ...(after === undefined ? {} : { after }),
     };
-    const ids = (await findTasks(access, { ...filter, states }, page)).map((task) => task.id);
-    const args: Arg[] = [...filterArgs({ ...filter, states }), change.kind, who(change), ...ids];
+    const found = await findTasks({ run, scripts, ...access }, wanted, page);
+    const ids = found.map((task) => task.id);
+    const args = [filterArg(wanted), changeArg(change), changed.length, limit - changed.length];
     if (ids.length > 0)
-      changed.push(...((await access.run(access.scripts.alter, args)) as string[]));
-    if (ids.length < size) break;
+      changed.push(...((await run(scripts.alter, [...args, ...ids])) as string[]));
+    if (ids.length < IDS_A_CALL) break;
     after = ids.at(-1);
   }
   return changed;

@@ -1,9 +1,13 @@
 import type {
   ClaimedTask,
+  EnqueueOutcome,
   ExchangeReply,
   ExchangeRequest,
   HistoryEntry,
+  NewTask,
+  QueueLimits,
   QueueStats,
+  SweepReport,
   TaskRecord,
   TaskState,
 } from '../../store.js';
@@ -41,22 +45,33 @@ function parseBody(body: string): Body {
   return { name: head[0], headers: { ...head[1] }, payload: body.slice(end + 1) };
 }
 
-const CLAIMED_FIELDS = 9;
+const CLAIMED_FIELDS = 10;
+
+/** What only some tasks have, as the scripts keep it. */
+interface More {
+  readonly g?: string;
+  readonly blocked?: 'children' | 'group';
+  readonly children?: readonly string[];
+}
 
 function toClaimed(values: readonly unknown[], at: number): ClaimedTask {
-  const { name, headers, payload } = parseBody(values[at + 1] as string);
-  return {
+  const claimed = {
     id: values[at] as string,
     epoch: values[at + 3] as number,
     queue: values[at + 2] as string,
-    name,
-    payload,
-    headers,
+    ...parseBody(values[at + 1] as string),
     priority: values[at + 5] as number,
     attempt: values[at + 4] as number,
     maxAttempts: values[at + 6] as number,
     enqueuedAt: values[at + 7] as number,
     runAt: values[at + 8] as number,
+  };
+  if (values[at + 9] === '') return claimed;
+  const { g, children } = JSON.parse(values[at + 9] as string) as More;
+  return {
+    ...claimed,
+    ...(g === undefined ? {} : { group: g }),
+    ...(children === undefined ? {} : { children: children.length }),
   };
 }
 
@@ -66,36 +81,50 @@ export function exchangeReply(
   request: ExchangeRequest,
   places: readonly number[],
 ): ExchangeReply {
-  const [now, settledAt, extendedAt, values, nextDueAt] = reply as [
+  const [now, settledAt, extendedAt, values, nextDueAt, endedAt] = reply as [
     number,
     number[],
     number[],
     unknown[],
     number | null,
+    number[],
   ];
   const settled: ('ok' | 'stale')[] = request.settle.map(() => 'stale');
   for (const place of settledAt) settled[places[place - 1] as number] = 'ok';
-  const extended: ('ok' | 'lost')[] = request.extend.map(() => 'lost');
-  for (const place of extendedAt) extended[place - 1] = 'ok';
+  const extended: ('ok' | 'lost' | 'cancel')[] = request.extend.map(() => 'lost');
+  for (const place of extendedAt) extended[Math.abs(place) - 1] = place < 0 ? 'cancel' : 'ok';
   const claimed: ClaimedTask[] = [];
   for (let at = 0; at < values.length; at += CLAIMED_FIELDS) claimed.push(toClaimed(values, at));
-  return { now, settled, extended, claimed, nextDueAt };
+  const answer = { now, settled, extended, claimed, nextDueAt };
+  if (endedAt.length === 0) return answer;
+  const cancelled = endedAt.map((place) => places[place - 1] as number);
+  return { ...answer, cancelled: cancelled.sort((a, b) => a - b) };
 }
 
-const orNull = (ms: number): number | null => (ms === 0 ? null : ms);
+const orNull = (ms: number | undefined): number | null => (ms ? ms : null);
+
+function moreOfRecord(text: string): Pick<TaskRecord, 'group' | 'blockedBy' | 'children'> {
+  if (text === '') return {};
+  const { g, blocked, children } = JSON.parse(text) as More;
+  return {
+    ...(g === undefined ? {} : { group: g }),
+    ...(blocked === undefined ? {} : { blockedBy: blocked }),
+    ...(children === undefined ? {} : { children }),
+  };
+}
 
 /** A task as the scripts that list show it. */
 export function toRecord(values: readonly unknown[]): TaskRecord {
   const [id, body, queue, state, epoch, attempts, maxAttempts, priority, runAt, enqueuedAt] =
     values as [string, string, string, ...number[]];
-  const [until, started, finished, expires, key, holder, result, log] = values.slice(10) as [
-    number,
-    number,
-    number,
-    number,
-    string,
+  const [until, started, finished, expires] = values.slice(10, 14) as number[];
+  const [key, holder, result, log, more, cancel, progress] = values.slice(14) as [
+    string | null,
     string,
     string | null,
+    string | null,
+    string,
+    number,
     string | null,
   ];
   return {
@@ -107,7 +136,7 @@ export function toRecord(values: readonly unknown[]): TaskRecord {
     attempts: attempts as number,
     maxAttempts: maxAttempts as number,
     epoch: epoch as number,
-    key: key === '' ? null : key,
+    key,
     enqueuedAt: enqueuedAt as number,
     runAt: runAt as number,
     startedAt: orNull(started),
@@ -117,6 +146,9 @@ export function toRecord(values: readonly unknown[]): TaskRecord {
     expiresAt: orNull(expires),
     result,
     history: log === null ? [] : log.split('\n').map((line) => JSON.parse(line) as HistoryEntry),
+    ...moreOfRecord(more),
+    ...(cancel === 1 ? { cancelRequested: true as const } : {}),
+    ...(progress === null ? {} : { progress }),
   };
 }
 
@@ -129,25 +161,64 @@ const NONE: Readonly<Record<TaskState, number>> = {
   cancelled: 0,
 };
 
-/** What STATS returned. */
+const BLOCKED_AT = 2;
+
+function toLimits(text: string): QueueLimits {
+  const none = { concurrency: null, rate: null, groupDefaults: null, groups: {} };
+  return { ...none, ...(JSON.parse(text) as Partial<QueueLimits>) };
+}
+
+function toStats([queue, ...row]: readonly unknown[], now: number): QueueStats {
+  const [paused, reason, by, , limits] = row as (string | null)[];
+  const numbers = row.slice(5) as (number | null)[];
+  const counts = { ...NONE };
+  for (const [index, state] of STATES.entries()) counts[state] += numbers[index] ?? 0;
+  const blocked = numbers[BLOCKED_AT] ?? 0;
+  return {
+    queue: queue as string,
+    paused: paused !== null,
+    pausedReason: paused === null || !reason ? null : reason,
+    pausedBy: paused === null || !by ? null : by,
+    counts,
+    oldestReadyAt: numbers[STATES.length] ?? null,
+    now,
+    ...(blocked === 0 ? {} : { blocked }),
+    ...(limits ? { limits: toLimits(limits) } : {}),
+  };
+}
+
+/** What STATS returned; of all queues, those that have a task or a setting. */
 export function statsReply(reply: unknown, all: boolean): QueueStats[] {
   const [now, rows] = reply as [number, unknown[][]];
-  const listed: QueueStats[] = [];
-  for (const [queue, paused, reason, by, configured, ...rest] of rows) {
-    const numbers = rest as (number | null)[];
-    const counts = { ...NONE };
-    for (const [index, state] of STATES.entries()) counts[state] += numbers[index] ?? 0;
-    const empty = Object.values(counts).every((count) => count === 0);
-    if (all && empty && configured === null) continue;
-    listed.push({
-      queue: queue as string,
-      paused: paused !== null,
-      pausedReason: paused === null || reason === '' ? null : (reason as string),
-      pausedBy: paused === null || by === '' ? null : (by as string),
-      counts,
-      oldestReadyAt: numbers[STATES.length] ?? null,
-      now,
-    });
+  const isConfigured = (row: readonly unknown[]): boolean => row[4] !== null;
+  return rows
+    .map((row) => ({ row, stats: toStats(row, now) }))
+    .filter(
+      ({ row, stats }) =>
+        !all || isConfigured(row) || Object.values(stats.counts).some((count) => count > 0),
+    )
+    .map(({ stats }) => stats)
+    .sort((a, b) => (a.queue < b.queue ? -1 : 1));
+}
+
+/** What ENQUEUE returned. */
+export function enqueueReply(reply: unknown, tasks: readonly NewTask[]): EnqueueOutcome[] {
+  const outcomes: EnqueueOutcome[] = tasks.map(({ id }) => ({ outcome: 'added', id }));
+  const others = reply as [number, EnqueueOutcome['outcome'], string][number][];
+  for (let at = 0; at < others.length; at += 3) {
+    const outcome = others[at + 1] as EnqueueOutcome['outcome'];
+    outcomes[Number(others[at]) - 1] = { outcome, id: String(others[at + 2]) };
   }
-  return listed.sort((a, b) => (a.queue < b.queue ? -1 : 1));
+  return outcomes;
+}
+
+/** What SWEEP returned, with the schedules that fired. */
+export function sweepReply(reply: unknown, fired: number): SweepReport {
+  const [lapsed, dead, pruned] = reply as [number, string[], number];
+  const died: { id: string; queue: string; name: string }[] = [];
+  for (let at = 0; at < dead.length; at += 3) {
+    const [id = '', queue = '', name = ''] = dead.slice(at, at + 3);
+    died.push({ id, queue, name });
+  }
+  return { lapsed, died, pruned, ...(fired === 0 ? {} : { fired }) };
 }

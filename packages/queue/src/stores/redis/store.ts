@@ -4,14 +4,22 @@ import type { Logger } from '../../logger.js';
 import { invalidOption } from '../../options.js';
 import type {
   Alteration,
+  Edit,
   EnqueueOutcome,
+  EventPage,
+  EventsRequest,
   ExchangeReply,
   ExchangeRequest,
   NewTask,
   PageRequest,
+  QueueMinute,
   QueuePatch,
   QueueStats,
   QueueStore,
+  ScheduleFilter,
+  ScheduleOp,
+  ScheduleRecord,
+  StoreFeature,
   StoreTraits,
   SweepReport,
   TaskFilter,
@@ -20,10 +28,12 @@ import type {
 import { alterTasks, findTasks } from './admin.js';
 import type { RedisAddress, RedisClient } from './client.js';
 import { ANSWER_MS, RedisConnection } from './connection.js';
+import { minutesReply, readEvents } from './journal.js';
 import { RedisListener } from './listener.js';
 import { SERVER_CLOCK } from './lua/prelude.js';
-import { exchangeReply, statsReply } from './replies.js';
-import { enqueueArgs, exchangeArgs } from './requests.js';
+import { enqueueReply, exchangeReply, statsReply, sweepReply } from './replies.js';
+import { checkBatch, enqueueArgs, exchangeArgs, patchArg } from './requests.js';
+import { RedisSchedules } from './schedules.js';
 import type { Script } from './script.js';
 import { type Scripts, scripts } from './scripts.js';
 import { checkServer } from './server-check.js';
@@ -40,6 +50,22 @@ export interface RedisStoreParts {
   readonly answerMs?: number;
 }
 
+const FEATURES: readonly StoreFeature[] = [
+  'dedup',
+  'limits',
+  'groups',
+  'flows',
+  'schedules',
+  'cancel',
+  'redrive',
+  'filters',
+  'edits',
+  'move',
+  'progress',
+  'events',
+  'metrics',
+];
+
 /** Tasks in Redis. */
 export class RedisStore implements QueueStore {
   readonly name = 'redis';
@@ -48,6 +74,7 @@ export class RedisStore implements QueueStore {
   readonly #base: string;
   readonly #logger: Logger;
   readonly #scripts: Scripts;
+  readonly #schedules: RedisSchedules;
   readonly #tokens = new Tokens(randomBytes(6).toString('hex'));
   #durable: 'async' | 'commit' = 'async';
   #migration: Promise<void> | undefined;
@@ -60,11 +87,14 @@ export class RedisStore implements QueueStore {
     this.#listener = new RedisListener(source, (queue) => `${this.#base}:wake:${queue}`);
     this.#logger = logger;
     this.#scripts = scripts(clock);
+    const run = (script: Script, args: readonly (string | number)[]): Promise<unknown> =>
+      this.#run(script, args);
+    this.#schedules = new RedisSchedules(this.#scripts, run);
   }
 
   /** `durable` is `commit` once a server that writes to the disk before it answers was seen, by {@link migrate}. */
   get traits(): StoreTraits {
-    return { durable: this.#durable, transactional: false, push: true, features: [] };
+    return { durable: this.#durable, transactional: false, push: true, features: FEATURES };
   }
 
   /** Connects, and looks at what the server may lose. There is nothing to make beforehand. */
@@ -82,14 +112,9 @@ export class RedisStore implements QueueStore {
     if (options?.tx !== undefined) {
       throw invalidOption('options.tx', 'absent: the Redis store has no transactions', options.tx);
     }
-    refuseDoubles(tasks);
+    checkBatch(tasks);
     if (tasks.length === 0) return [];
-    const doubles = (await this.#run(this.#scripts.enqueue, enqueueArgs(tasks))) as unknown[];
-    const outcomes: EnqueueOutcome[] = tasks.map(({ id }) => ({ outcome: 'added', id }));
-    for (let i = 0; i < doubles.length; i += 2) {
-      outcomes[Number(doubles[i]) - 1] = { outcome: 'duplicate', id: String(doubles[i + 1]) };
-    }
-    return outcomes;
+    return enqueueReply(await this.#run(this.#scripts.enqueue, enqueueArgs(tasks)), tasks);
   }
 
   async exchange(request: ExchangeRequest): Promise<ExchangeReply> {
@@ -113,14 +138,8 @@ export class RedisStore implements QueueStore {
   async sweep(limit: number): Promise<SweepReport> {
     this.#open();
     const reply = await this.#run(this.#scripts.sweep, [limit, Math.random()]);
-    const [lapsed, dead, pruned] = reply as [number, string[], number];
-    const died: { id: string; queue: string; name: string }[] = [];
-    for (let i = 0; i < dead.length; i += 3) {
-      const [id = '', queue = '', body = ''] = dead.slice(i, i + 3);
-      const [name] = JSON.parse(body.slice(0, body.indexOf('\n'))) as [string];
-      died.push({ id, queue, name });
-    }
-    return { lapsed, died, pruned };
+    const fired = await this.#schedules.fire(limit);
+    return sweepReply(reply, fired);
   }
 
   async find(filter: TaskFilter, page: PageRequest): Promise<TaskRecord[]> {
@@ -140,10 +159,38 @@ export class RedisStore implements QueueStore {
     return alterTasks(this.#admin, filter, change, limit);
   }
 
+  async edit(filter: TaskFilter, change: Edit, limit: number): Promise<string[]> {
+    this.#open();
+    return alterTasks(this.#admin, filter, change, limit);
+  }
+
   async control(queue: string, patch: QueuePatch): Promise<void> {
     this.#open();
-    const { paused, reason = '', by = '' } = patch;
-    await this.#run(this.#scripts.control, [queue, paused ? 1 : 0, reason, by]);
+    await this.#run(this.#scripts.control, [queue, patchArg(patch)]);
+  }
+
+  async schedule(ops: readonly ScheduleOp[]): Promise<(ScheduleRecord | null)[]> {
+    this.#open();
+    return this.#schedules.apply(ops);
+  }
+
+  async schedules(filter: ScheduleFilter): Promise<ScheduleRecord[]> {
+    this.#open();
+    return this.#schedules.list(filter);
+  }
+
+  async events(request: EventsRequest): Promise<EventPage> {
+    this.#open();
+    return readEvents(
+      async (after, count) => this.#run(this.#scripts.events, [after, count]),
+      request,
+      () => this.#closed,
+    );
+  }
+
+  async minutes(queue: string, fromMs: number, toMs: number): Promise<QueueMinute[]> {
+    this.#open();
+    return minutesReply(await this.#run(this.#scripts.minutes, [queue, fromMs, toMs]));
   }
 
   async close(): Promise<void> {
@@ -181,13 +228,5 @@ export class RedisStore implements QueueStore {
       this.#migration = undefined; // the next call tries again
       throw error;
     }
-  }
-}
-
-function refuseDoubles(tasks: readonly NewTask[]): void {
-  const ids = new Set<string>();
-  for (const { id } of tasks) {
-    if (ids.has(id)) throw new QueueError('QUEUE_TASK_CONFLICT', `There is a task ${id} already`);
-    ids.add(id);
   }
 }

@@ -5,31 +5,49 @@ export const LOOK = 1_000;
 const SHOW = `
 local function show(id, t)
   return {id, redis.call('HGET', BODY, id) or '', t[QUEUE], t[STATE], t[EPOCH], t[ATTEMPTS], t[MAX], t[PRIORITY],
-    t[RUN], t[ADDED], t[UNTIL], t[STARTED], t[FINISHED], t[EXPIRES], t[KEY], t[HOLDER],
-    has(t, HAS_RESULT) and redis.call('HGET', RESULT, id),
-    has(t, HAS_LOG) and redis.call('HGET', LOG, id)}
+    t[RUN], t[ADDED], t[UNTIL], t[STARTED], t[FINISHED], t[EXPIRES], keyOf(t) or false, t[HOLDER],
+    has(t, HAS_RESULT) and redis.call('HGET', RESULT, id), has(t, HAS_LOG) and redis.call('HGET', LOG, id),
+    t[MORE], has(t, CANCEL) and 1 or 0, has(t, HAS_PROGRESS) and redis.call('HGET', PROGRESS, id)}
 end
 `;
 
-/** Whether a task fits a filter: ARGV[1] queue or '', ARGV[2] digits of the states or '', ARGV[3] JSON of the name or ''. */
+/** Whether a task fits the filter, ARGV[1], as JSON; \`states\` is a text of their numbers. */
 const FITS = `
-local function fits(id, t)
-  if ARGV[1] ~= '' and t[QUEUE] ~= ARGV[1] then return false end
-  if ARGV[2] ~= '' and not string.find(ARGV[2], t[STATE], 1, true) then return false end
-  if ARGV[3] ~= '' then
-    local body = redis.call('HGET', BODY, id) or ''
-    local start = '[' .. ARGV[3] .. ','
-    if string.sub(body, 1, #start) ~= start then return false end
+local filter = cjson.decode(ARGV[1])
+local children
+if filter.childrenOf then
+  local parent = task(filter.childrenOf)
+  children = {}
+  for _, id in ipairs(parent and parent.more and parent.more.children or {}) do children[id] = true end
+end
+local function lastError(id, t)
+  if not has(t, HAS_LOG) then return nil end
+  local name
+  for line in string.gmatch(redis.call('HGET', LOG, id) or '', '[^\\n]+') do
+    if string.find(line, '"name":', 1, true) then name = cjson.decode(line).name or name end
   end
+  return name
+end
+local function fits(id, t)
+  local f, m = filter, t.more or {}
+  if f.queue and t[QUEUE] ~= f.queue then return false end
+  if f.states and not string.find(f.states, t[STATE], 1, true) then return false end
+  if f.name and t[NAME] ~= f.name then return false end
+  if f.group and m.g ~= f.group then return false end
+  if children and not children[id] then return false end
+  if f.blockedBy and (m.blocked or 'none') ~= f.blockedBy then return false end
+  if f.finishedFrom and (t[FINISHED] == 0 or t[FINISHED] < f.finishedFrom) then return false end
+  if f.finishedTo and (t[FINISHED] == 0 or t[FINISHED] >= f.finishedTo) then return false end
+  if f.error and lastError(id, t) ~= f.error then return false end
   return true
 end
 `;
 
 /** ARGV: filter; ids. Returns the tasks that fit. */
 export const FIND_IDS: string = `
-${SHOW}${FITS}
+${FITS}${SHOW}
 local found, ids = {}, {}
-for i = 4, #ARGV do ids[#ids + 1] = ARGV[i] end
+for i = 2, #ARGV do ids[#ids + 1] = ARGV[i] end
 read(ids)
 for _, id in ipairs(ids) do
   if tasks[id] and fits(id, tasks[id]) then found[#found + 1] = show(id, tasks[id]) end
@@ -43,10 +61,10 @@ return found
  * wanted, those are sorted instead.
  */
 export const FIND: string = `
-${SHOW}${FITS}
-local q, newest, after, limit = ARGV[1], ARGV[4] == '1', ARGV[5], tonumber(ARGV[6])
+${FITS}${SHOW}
+local q, newest, after, limit = filter.queue, ARGV[2] == '1', ARGV[3], tonumber(ARGV[4])
 local finished, live = {}, {}
-for state in string.gmatch(ARGV[2] == '' and '1234567' or ARGV[2], '%d') do
+for state in string.gmatch(filter.states or '', '%d') do
   local list = tonumber(state) >= COMPLETED and finished or live
   list[#list + 1] = tonumber(state)
 end
@@ -60,15 +78,10 @@ local function walk(key, count)
   return redis.call('ZRANGEBYLEX', key, after == '' and '-' or '(' .. after, '+', 'LIMIT', 0, count)
 end
 
-local function sort(ids)
-  if newest then table.sort(ids, function(a, b) return a > b end) else table.sort(ids) end
-end
-
 local ids, more = {}, false
-local few = true
 local size = 0
 for _, state in ipairs(live) do size = size + redis.call('ZCARD', P .. LIVE[state] .. q) end
-if size <= ${LOOK} and ARGV[2] ~= '' then
+if size <= ${LOOK} and filter.states then
   for _, state in ipairs(live) do
     for _, member in ipairs(redis.call('ZRANGE', P .. LIVE[state] .. q, 0, -1)) do
       local id = state == READY and string.sub(member, 17) or member
@@ -80,7 +93,7 @@ if size <= ${LOOK} and ARGV[2] ~= '' then
     for _, id in ipairs(part) do ids[#ids + 1] = id end
     if #part == ${LOOK} then more = true end
   end
-  sort(ids)
+  table.sort(ids, newest and function(a, b) return a > b end or nil)
   -- Beyond the last of a part that is not whole, nothing is known.
   if more then
     for i = #ids, ${LOOK} + 1, -1 do ids[i] = nil end
@@ -90,11 +103,9 @@ else
   more = #ids == ${LOOK}
 end
 
-local found = {}
-local seen = false
-local from = 1
+local found, seen, from = {}, false, 1
 while from <= #ids and #found < limit do
-  local part = {unpack(ids, from, math.min(#ids, from + 199))}
+  local part = {unpack(ids, from, min(#ids, from + 199))}
   read(part)
   for _, id in ipairs(part) do
     if #found == limit then break end
@@ -106,20 +117,22 @@ end
 return {found, #found < limit and more and seen}
 `;
 
-/** ARGV: queues, or none for all. Returns for each: name, paused, reason, by, counts by state, since when, and last now. */
+/**
+ * ARGV: queues, or none for all. Returns now, and for each queue: name, paused, reason, by, whether it has settings, its
+ * limits as JSON, counts by state, and since when the oldest of the next to be claimed is due.
+ */
 export const STATS: string = `
-local queues = #ARGV > 0 and ARGV or redis.call('SMEMBERS', P .. 'queues')
+local names = #ARGV > 0 and ARGV or redis.call('SMEMBERS', P .. 'queues')
 local all = {}
-for _, q in ipairs(queues) do
-  local set = redis.call('HMGET', P .. 'q:' .. q, 'paused', 'reason', 'by', 'configured')
-  local stats = {q, set[1] or false, set[2] or false, set[3] or false, set[4] or false}
+for _, q in ipairs(names) do
+  local set = redis.call('HMGET', P .. 'q:' .. q, 'paused', 'reason', 'by', 'configured', 'limits')
+  local stats = {q, set[1], set[2], set[3], set[4], set[5]}
   local ready = P .. 'ready:' .. q
-  stats[6] = redis.call('ZCARD', ready)
-  stats[7] = redis.call('ZCARD', P .. 'sched:' .. q)
-  stats[8] = redis.call('ZCARD', P .. 'blocked:' .. q)
-  stats[9] = redis.call('ZCARD', P .. 'lease:' .. q)
-  for state = COMPLETED, CANCELLED do stats[5 + state] = redis.call('ZCARD', P .. 'done:' .. state .. ':' .. q) end
-  -- Among the next ${LOOK} to be claimed.
+  stats[7] = redis.call('ZCARD', ready)
+  stats[8] = redis.call('ZCARD', P .. 'sched:' .. q)
+  stats[9] = redis.call('ZCARD', P .. 'blocked:' .. q)
+  stats[10] = redis.call('ZCARD', P .. 'lease:' .. q)
+  for state = COMPLETED, CANCELLED do stats[6 + state] = redis.call('ZCARD', P .. 'done:' .. state .. ':' .. q) end
   local first = redis.call('ZRANGE', ready, 0, ${LOOK - 1})
   for i = 1, #first do first[i] = string.sub(first[i], 17) end
   read(first)
@@ -128,77 +141,185 @@ for _, q in ipairs(queues) do
     local t = tasks[id]
     if t and (not oldest or t[RUN] < oldest) then oldest = t[RUN] end
   end
-  stats[13] = oldest
+  stats[14] = oldest
   all[#all + 1] = stats
 end
 return {now, all}
 `;
 
 /**
- * ARGV: filter; 'redrive', 'cancel' or 'remove'; by and reason as the rest of a JSON object; ids. Returns the ids of
- * the tasks that fit and are changed.
+ * ARGV: filter; the change as JSON, with \`who\` for the end of a JSON object; how many were changed by the same request
+ * before, most to change; ids. Returns the ids of those that fit and are changed.
  */
 export const ALTER: string = `
 ${FITS}
-local kind, who = ARGV[4], ARGV[5]
+local change = cjson.decode(ARGV[2])
+local index, limit = tonumber(ARGV[3]), tonumber(ARGV[4])
+local who = change.who
 local ids, changed = {}, {}
-for i = 6, #ARGV do ids[#ids + 1] = ARGV[i] end
+for i = 5, #ARGV do ids[#ids + 1] = ARGV[i] end
 read(ids)
 
-local function freeKey(id, t)
-  local keys = P .. 'keys:' .. t[QUEUE]
-  local held = t[KEY] ~= '' and redis.call('HGET', keys, t[KEY])
-  if held and string.sub(held, 9) == id then
-    redis.call('HDEL', keys, t[KEY])
-    zput(P .. 'keyexpiry', #t[QUEUE] .. ':' .. t[QUEUE] .. t[KEY], false)
-  end
+local function nextSeq(q)
+  redis.call('SADD', P .. 'queues', q)
+  return redis.call('HINCRBY', P .. 'q:' .. q, 'seq', 1)
 end
 
-local change = {}
-function change.redrive(id, t)
-  if t[STATE] ~= DEAD then return false end
+local kinds = {}
+function kinds.redrive(id, t)
+  if t[STATE] ~= DEAD or not takeKey(id, t, t[QUEUE]) then return false end
+  note(id, t, entry('redriven', t, who .. (change.payload and ',"edited":true' or '')))
+  if change.payload then
+    local body = redis.call('HGET', BODY, id)
+    redis.call('HSET', BODY, id, string.sub(body, 1, string.find(body, '\\n', 1, true)) .. change.payload)
+  end
   leave(id, t)
-  note(id, t, entry('redriven', t, who))
-  t[ATTEMPTS], t[HOLDER], t[FINISHED], t[EXPIRES], t[RUN] = 0, '', 0, 0, now
-  t[PLACE] = struct.pack('>dd', 0, redis.call('HINCRBY', P .. 'q:' .. t[QUEUE], 'seq', 1))
-  enter(id, t, READY)
+  t[STATE] = NEW
+  t[ATTEMPTS], t[HOLDER], t[FINISHED], t[EXPIRES] = 0, '', 0, 0
+  t[RUN] = math.ceil(now + index * (change.everyMs or 0))
+  if has(t, HAS_PROGRESS) then
+    redis.call('HDEL', PROGRESS, id)
+    clear(t, HAS_PROGRESS)
+  end
+  join(t, nextSeq(t[QUEUE]), false)
+  event('task.redriven', t[QUEUE], id, t[NAME], t[EPOCH])
+  if t.more and t.more.children then wait(id, t) else arrive(id, t) end
+  for _, other in ipairs(t.more and t.more.parents or {}) do
+    local parent = task(other)
+    if parent and parent.more.blocked == 'children' then
+      parent.more.pending = parent.more.pending + 1
+      dirty[other] = parent
+    end
+  end
   return true
 end
-function change.cancel(id, t)
-  if t[STATE] > BLOCKED then return false end
-  leave(id, t)
+function kinds.cancel(id, t)
+  local running = t[STATE] == LEASED and change.running and not has(t, CANCEL)
+  if t[STATE] > BLOCKED and not running then return false end
   note(id, t, entry('cancelled', t, who))
-  t[HOLDER] = ''
-  finish(id, t, CANCELLED, t[KEEP_COMPLETED])
+  if running then
+    mark(t, CANCEL)
+    dirty[id] = t
+  else
+    t[HOLDER] = ''
+    finish(id, t, CANCELLED)
+  end
   return true
 end
-function change.remove(id, t)
+function kinds.remove(id, t)
   if t[STATE] == LEASED then return false end
-  leave(id, t)
+  local live = t[STATE] <= BLOCKED
+  for _, other in ipairs(t.more and t.more.children or {}) do
+    local child = task(other)
+    local left = {}
+    for _, parent in ipairs(child and child.more and child.more.parents or {}) do
+      if parent ~= id then left[#left + 1] = parent end
+    end
+    if child and child.more then
+      child.more.parents = #left > 0 and left or nil
+      dirty[other] = child
+    end
+  end
   drop(id, t)
-  freeKey(id, t)
+  freeKey(id, t, t[QUEUE])
+  if live then childEnded(id, t) end
+  return true
+end
+function kinds.promote(id, t)
+  if t[STATE] ~= SCHEDULED then return false end
+  t[RUN] = now
+  arrive(id, t)
+  return true
+end
+function kinds.reprioritise(id, t)
+  local state, blocked = t[STATE], t.more and t.more.blocked
+  if state > BLOCKED then return false end
+  leave(id, t)
+  t[STATE] = NEW
+  t[PRIORITY] = change.priority
+  move(id, t, state, blocked)
+  return true
+end
+function kinds.move(id, t)
+  local from, to, m, state = t[QUEUE], change.queue, t.more or {}, t[STATE]
+  if (state ~= READY and state ~= SCHEDULED and state ~= DEAD) or from == to then return false end
+  if (m.parents and #m.parents > 0) or m.children or not takeKey(id, t, to) then return false end
+  freeKey(id, t, from)
+  leave(id, t)
+  t[STATE] = NEW
+  freeSlot(t)
+  if state ~= DEAD then part(t) end
+  m.member, m.slot = nil, nil
+  t[HOLDER], t[QUEUE] = '', to
+  local seq = nextSeq(to)
+  zput(P .. 'ids:' .. from, id, false)
+  zput(P .. 'ids:' .. to, id, 0)
+  if state == DEAD then
+    move(id, t, DEAD)
+  else
+    join(t, seq, true)
+    arrive(id, t)
+  end
   return true
 end
 
 for _, id in ipairs(ids) do
+  if #changed == limit then break end
   local t = tasks[id]
-  if t and fits(id, t) and change[kind](id, t) then changed[#changed + 1] = id end
+  if t and fits(id, t) and kinds[change.kind](id, t) then
+    changed[#changed + 1] = id
+    index = index + 1
+    if change.kind == 'redrive' or change.kind == 'promote' then woken[t[QUEUE]] = true end
+  end
 end
-flush()
-wakeAll()
+finishCall()
 return changed
 `;
 
-/** ARGV: queue, '1' for paused, reason, by. */
+/** ARGV: queue, the patch as JSON, in which null takes away. */
 export const CONTROL = `
-local q = ARGV[1]
+local q, patch = ARGV[1], cjson.decode(ARGV[2])
+local key = P .. 'q:' .. q
 redis.call('SADD', P .. 'queues', q)
-redis.call('HSET', P .. 'q:' .. q, 'configured', '1')
-if ARGV[2] == '1' then
-  redis.call('HSET', P .. 'q:' .. q, 'paused', '1', 'reason', ARGV[3], 'by', ARGV[4])
-else
-  redis.call('HDEL', P .. 'q:' .. q, 'paused', 'reason', 'by')
-  wake(q)
+redis.call('HSET', key, 'configured', '1')
+local s = queueOf(q)
+local limits = s.limits
+local function set(field)
+  local value = patch[field]
+  if value ~= nil then limits[field] = value ~= cjson.null and value or nil end
 end
+set('concurrency')
+set('rate')
+set('groupDefaults')
+for name, value in pairs(patch.groups or {}) do
+  limits.groups = limits.groups or {}
+  limits.groups[name] = value ~= cjson.null and value or nil
+end
+if limits.groups and not next(limits.groups) then limits.groups = nil end
+if next(limits) then redis.call('HSET', key, 'limits', cjson.encode(limits)) else redis.call('HDEL', key, 'limits') end
+if patch.rate ~= nil then
+  s.rate = windowOf(s.rate or nil, limits.rate)
+  if not s.rate then redis.call('HDEL', key, 'rate') end
+end
+if s.fair and (patch.groupDefaults ~= nil or patch.groups) then
+  for _, name in ipairs(redis.call('HKEYS', P .. 'g:' .. q)) do
+    local g = groupOf(q, name)
+    g.rate = windowOf(g.rate, limitsOf(q, name).rate)
+    rebalance(q, name, g)
+  end
+end
+if patch.paused ~= nil then
+  if patch.paused ~= (s.paused and true or false) then
+    event(patch.paused and 'queue.paused' or 'queue.resumed', q, q, '', '')
+  end
+  if patch.paused then
+    redis.call('HSET', key, 'paused', '1', 'reason', patch.reason or '', 'by', patch.by or '')
+  else
+    redis.call('HDEL', key, 'paused', 'reason', 'by')
+  end
+  s.paused = patch.paused
+end
+finishCall()
+if not s.paused then wake(q) end
 return 1
 `;

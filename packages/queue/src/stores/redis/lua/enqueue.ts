@@ -1,22 +1,25 @@
+/** What ENQUEUE is told by what comes before it: where its arguments begin, and whom to tell of the outcome. */
+export const ENQUEUE_PLAIN = 'local first, done = 1, nil';
+
 /**
- * ARGV: runs of tasks that differ only in id, body and key. A run is queue, number of tasks, priority, '1' when the
- * next is absolute, delay or time, most attempts, ms to keep it completed, dead, ms to hold its key ('' for no keys);
- * then id, body (and key) of each. Returns the pairs (place from 1, id) of the tasks whose key another one holds.
+ * ARGV: runs of tasks that differ only in id, body and key. A run is queue, name, number of tasks, priority, '1' when
+ * the next is absolute, delay or time, most attempts, ms to keep it completed, dead, ms to hold its key ('' for no
+ * keys), JSON of what only some tasks have or ''; then id, body (and key) of each. Returns place from 1, outcome and id
+ * for each that was not simply added.
  *
  * Tasks that are there already with the same body are this same call, repeated after its answer was lost.
  */
 export const ENQUEUE = `
-local KEY_EXPIRY = P .. 'keyexpiry'
-local runs, at, total = {}, 1, 0
+local runs, at, total = {}, first, 0
 while at <= #ARGV do
-  local keyed = ARGV[at + 8] ~= ''
+  local keyed = ARGV[at + 9] ~= ''
   local run = {
-    queue = ARGV[at], count = tonumber(ARGV[at + 1]), priority = tonumber(ARGV[at + 2]),
-    due = tonumber(ARGV[at + 4]), max = tonumber(ARGV[at + 5]), keepCompleted = tonumber(ARGV[at + 6]),
-    keepDead = tonumber(ARGV[at + 7]), ttl = tonumber(ARGV[at + 8]), first = at + 9, stride = keyed and 3 or 2,
-    ord = total,
+    queue = ARGV[at], name = ARGV[at + 1], count = tonumber(ARGV[at + 2]), priority = tonumber(ARGV[at + 3]),
+    due = tonumber(ARGV[at + 5]), max = tonumber(ARGV[at + 6]), keepCompleted = tonumber(ARGV[at + 7]),
+    keepDead = tonumber(ARGV[at + 8]), ttl = ARGV[at + 9], more = ARGV[at + 10], first = at + 11,
+    stride = keyed and 3 or 2, ord = total,
   }
-  run.due = math.ceil(ARGV[at + 3] == '1' and run.due or now + run.due)
+  run.due = math.ceil(ARGV[at + 4] == '1' and run.due or now + run.due)
   at = run.first + run.count * run.stride
   total = total + run.count
   runs[#runs + 1] = run
@@ -45,85 +48,180 @@ for _, run in ipairs(runs) do
   end
 end
 
--- Whether the key is the task's now; the id of the task that holds it.
-local function take(run, key, id)
-  local keys = P .. 'keys:' .. run.queue
-  local held = redis.call('HGET', keys, key)
-  if held then
-    local holder = string.sub(held, 9)
-    if holder == id then return true, id end
-    if struct.unpack('>d', held) > now then return false, holder end
-    read({holder})
-    local t = tasks[holder]
-    if t and t[STATE] <= LEASED then return false, holder end
-  end
-  local expires = now + run.ttl
-  redis.call('HSET', keys, key, struct.pack('>d', expires) .. id)
-  zput(KEY_EXPIRY, #run.queue .. ':' .. run.queue .. key, expires)
-  return true, id
+local outcomes, o = {}, 0
+local function outcome(ord, kind, id)
+  outcomes[o + 1], outcomes[o + 2], outcomes[o + 3] = ord, kind, id
+  o = o + 3
 end
 
-local doubles = {}
-for _, run in ipairs(runs) do
-  local q = run.queue
+-- The short way: many tasks of one kind, without keys, groups and children.
+local function addMany(run, seq)
+  local q, name = run.queue, run.name
+  local s = queueOf(q)
   local state = run.due <= now and READY or SCHEDULED
   -- As text: a number would be written out anew for each task.
   local score = string.format('%.0f', state == READY and -run.priority or run.due)
   local set = state == READY and P .. 'ready:' .. q or P .. 'sched:' .. q
-  local seq = redis.call('HINCRBY', P .. 'q:' .. q, 'seq', run.count) - run.count
-  if seq == 0 then redis.call('SADD', P .. 'queues', q) end
-  -- Workers that have found nothing sleep: the first of what is ready, or of what is due next, wakes them.
-  local before = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
-  if not before or (state == SCHEDULED and run.due < tonumber(before)) then woken[q] = true end
   local head = struct.pack('>BBI4I4I2ddI4hdddd', state, 0, 0, 0, 0, 0, 0, run.max, run.priority, now, run.due,
     run.keepCompleted, run.keepDead)
-  local tail = struct.pack('>I4dds', 0, 0, 0, q)
-  local ends = tail .. '\\0'
-  local metas, bodies, states, ids, n = {}, {}, {}, {}, 0
+  local tail = struct.pack('>I4ddss', 0, 0, 0, q, name) .. '\\0\\0'
+  local tag = s.vtime
+  local metas, bodies, members, ids, n, added = {}, {}, {}, {}, 0, 0
   local function write()
     if n == 0 then return end
     redis.call('HSET', META, unpack(metas, 1, n))
     redis.call('HSET', BODY, unpack(bodies, 1, n))
-    redis.call('ZADD', set, unpack(states, 1, n))
+    redis.call('ZADD', set, unpack(members, 1, n))
     redis.call('ZADD', P .. 'ids:' .. q, unpack(ids, 1, n))
     n = 0
   end
-  local stride, index = run.stride, run.first
   for i = 1, run.count do
-    local id, key = ARGV[index], stride == 3 and ARGV[index + 2]
-    local mine = not known[id]
-    if key and mine then
-      local holder
-      mine, holder = take(run, key, id)
-      if not mine then
-        doubles[#doubles + 1] = run.ord + i
-        doubles[#doubles + 1] = holder
-      end
-    end
-    if mine then
-      local place = struct.pack('>dd', 0, seq + i)
+    local id = ARGV[run.first + 2 * i - 2]
+    if not known[id] then
+      local place = struct.pack('>dd', tag, seq + i)
       metas[n + 1] = id
-      metas[n + 2] = head .. place .. (key and tail .. key .. '\\0' or ends)
+      metas[n + 2] = head .. place .. tail
       bodies[n + 1] = id
-      bodies[n + 2] = ARGV[index + 1]
-      states[n + 1] = score
-      states[n + 2] = state == READY and place .. id or id
+      bodies[n + 2] = ARGV[run.first + 2 * i - 1]
+      members[n + 1] = score
+      members[n + 2] = state == READY and place .. id or id
       ids[n + 1] = '0'
       ids[n + 2] = id
       n = n + 2
-      -- A later one of this batch may ask whether the holder of its key is live.
-      if key then
-        write()
-        tasks[id] = nil
-      elseif n >= CHUNK then
-        write()
-      end
+      added = added + 1
+      event('task.added', q, id, name, '')
+      if n >= CHUNK then write() end
     end
-    index = index + stride
   end
   write()
+  tally(q, 'added', added)
 end
-flush()
-for q in pairs(woken) do wake(q) end
-return doubles
+
+-- The two bodies as one array or one object, or false where they are not of one kind.
+local function merged(a, b)
+  local open = string.sub(a, 1, 1)
+  if (open ~= '[' and open ~= '{') or string.sub(b, 1, 1) ~= open then return false end
+  if #b == 2 then return a end
+  if #a == 2 then return b end
+  return string.sub(a, 1, -2) .. ',' .. string.sub(b, 2)
+end
+local function split(body)
+  local at = string.find(body, '\\n', 1, true)
+  return string.sub(body, 1, at), string.sub(body, at + 1)
+end
+-- Length as JavaScript counts it.
+local function units(text)
+  local _, chars = string.gsub(text, '[^\\128-\\191]', '')
+  local _, long = string.gsub(text, '[\\240-\\247]', '')
+  return chars + long
+end
+
+-- What an enqueue does to the task that holds its key.
+local function overwrite(run, key, id, body)
+  local t = task(id)
+  if not key.mode or not t or t[EPOCH] > 0 or t[STATE] > BLOCKED then return 'duplicate' end
+  if key.mode == 'merge' then
+    local head, payload = split(redis.call('HGET', BODY, id))
+    local _, added = split(body)
+    local text = merged(payload, added)
+    if not text or (key.max and units(text) > key.max) then return 'duplicate' end
+    redis.call('HSET', BODY, id, head .. text)
+    return 'merged'
+  end
+  redis.call('HSET', BODY, id, body)
+  local state, blocked = t[STATE], t.more and t.more.blocked
+  leave(id, t)
+  t[STATE] = NEW
+  t[NAME], t[PRIORITY], t[MAX], t[RUN] = run.name, run.priority, run.max, run.due
+  t[KEEP_COMPLETED], t[KEEP_DEAD] = run.keepCompleted, run.keepDead
+  if blocked == 'children' then
+    move(id, t, BLOCKED, 'children')
+    return 'replaced'
+  end
+  arrive(id, t)
+  if t[RUN] > now then freeSlot(t) end
+  return 'replaced'
+end
+
+-- Ids of this call that are another task, whose key they have.
+local placed = {}
+local function begin(id, t, flow)
+  local seen, children = {}, {}
+  for _, child in ipairs(flow.ids) do
+    child = placed[child] or child
+    if not seen[child] then
+      seen[child] = true
+      children[#children + 1] = child
+    end
+  end
+  t.more.children = children
+  t.more.policy = flow.policy
+  wait(id, t)
+  if flow.policy == 'ignore' or t[STATE] > LEASED then return end
+  for _, child in ipairs(children) do
+    local c = task(child)
+    if c and c[STATE] > COMPLETED then return fail(id, t, child) end
+  end
+end
+
+local function addOne(run, seq, ord, id, body, key)
+  local q, more = run.queue, run.more ~= '' and cjson.decode(run.more) or {}
+  if key then
+    local holder = holderOf(q, key)
+    if holder then
+      placed[id] = holder
+      return outcome(ord, overwrite(run, more.key or {}, holder, body), holder)
+    end
+    keepKey(q, key, id, now + tonumber(run.ttl))
+  end
+  local t = {NEW, 0, 0, 0, 0, 0, 0, run.max, run.priority, now, run.due, run.keepCompleted, run.keepDead, '', 0, 0, 0,
+    q, run.name, key and run.ttl .. ':' .. key or '', '', ''}
+  if more.g or more.flow or (more.key and more.key.free) then
+    t.more = {g = more.g, w = more.w, strict = more.strict, free = more.key and more.key.free}
+  end
+  tasks[id] = t
+  dirty[id] = t
+  redis.call('HSET', BODY, id, body)
+  zput(P .. 'ids:' .. q, id, 0)
+  join(t, seq, true)
+  tally(q, 'added', 1)
+  event('task.added', q, id, run.name, '')
+  if more.flow then begin(id, t, more.flow) else arrive(id, t) end
+end
+
+local before = {}
+for _, run in ipairs(runs) do
+  local q = run.queue
+  -- Workers that have found nothing sleep: the first of what is ready, or of what is due next, wakes them.
+  if before[q] == nil then
+    local due = redis.call('ZRANGE', P .. 'sched:' .. q, 0, 0, 'WITHSCORES')[2]
+    before[q] = {redis.call('EXISTS', P .. 'ready:' .. q) == 1, tonumber(due)}
+  end
+  local seq = redis.call('HINCRBY', P .. 'q:' .. q, 'seq', run.count) - run.count
+  if seq == 0 then redis.call('SADD', P .. 'queues', q) end
+  if run.stride == 2 and run.more == '' then
+    addMany(run, seq)
+  else
+    for i = 1, run.count do
+      local index = run.first + (i - 1) * run.stride
+      local id = ARGV[index]
+      if not known[id] then
+        addOne(run, seq + i, run.ord + i, id, ARGV[index + 1], run.stride == 3 and ARGV[index + 2] or nil)
+      end
+    end
+  end
+end
+if done and runs[1] then
+  local refused = 0
+  for i = 2, o, 3 do refused = refused + 1 end
+  done(runs[1].queue, runs[1].name, total - refused)
+end
+woken = {}
+finishCall()
+for q, was in pairs(before) do
+  local due = tonumber(redis.call('ZRANGE', P .. 'sched:' .. q, 0, 0, 'WITHSCORES')[2])
+  local earlier = due and (not was[2] or due < was[2])
+  if earlier or (not was[1] and redis.call('EXISTS', P .. 'ready:' .. q) == 1) then wake(q) end
+end
+return outcomes
 `;

@@ -3,19 +3,25 @@
  * one slot of a Cluster, so that one script may touch queues, tasks and settings together.
  *
  *   :queues            set     names of the queues that have, or had, anything
- *   :q:<queue>         hash    seq (order of arrival), paused, reason, by
+ *   :q:<queue>         hash    seq (order of arrival), paused, reason, by, limits, rate, vtime, fair, configured
  *   :meta              hash    task id → what the scripts need of it, packed (see FORMAT)
  *   :body              hash    task id → JSON of [name, headers], a line feed, the payload
  *   :log               hash    task id → its history, one line of JSON an entry
- *   :result            hash    task id → the result's JSON
+ *   :result, :progress hash    task id → JSON
  *   :ids:<queue>       zset    every task of the queue, all scores 0: in the order of ids
  *   :ready:<queue>     zset    score −priority, member place .. id: a claim is one ZPOPMIN
  *   :sched:<queue>     zset    score when due
+ *   :blocked:<queue>   zset    what waits for children or its group
  *   :lease:<queue>     zset    score when the lease ends
  *   :done:<s>:<queue>  zset    finished tasks of one state, all scores 0: in the order of ids
  *   :expiry            zset    score when a finished task is dropped
  *   :keys:<queue>      hash    idempotency key → expiry (8 bytes) .. id of the task that holds it
  *   :keyexpiry         zset    score when the key is looked at again, member <bytes of queue>:<queue><key>
+ *   :g:<queue>         hash    group → its state; :gready: and :gwait: its ready and blocked tasks, as in :ready:
+ *   :reopen:<queue>    zset    groups whose rate has room again, score when
+ *   :sch, :schdue      hash    schedules as JSON; zset, score when they run next
+ *   :events, :evseq    stream  entries of events, numbered by their last; the number of the last event
+ *   :min:<at>:<queue>  hash    one minute's counts
  *   :last:<worker>     string  token and claims of the worker's last exchange; expires
  *   :wake:<queue>      channel
  *
@@ -30,30 +36,45 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 /** What all scripts share: keys, the form of a task, and writes that are gathered and made at the end. */
 export const PRELUDE = `
 local P = KEYS[1] .. ':'
-local META, BODY, LOG, RESULT, EXPIRY = P .. 'meta', P .. 'body', P .. 'log', P .. 'result', P .. 'expiry'
+local META, BODY, LOG, RESULT, PROGRESS, EXPIRY =
+  P .. 'meta', P .. 'body', P .. 'log', P .. 'result', P .. 'progress', P .. 'expiry'
 
 -- A task is an array; these are the places of its fields. What a claim changes comes first, and the holder last, so that
 -- a claim can put a task together again without taking all of it apart (see EXCHANGE). PLACE: its tag and number of
--- arrival, two big-endian doubles, so that bytes sort as the numbers do. NOTES: lines of its history. UNTIL, STARTED,
--- FINISHED and EXPIRES are 0 for "none", texts ''.
-local FORMAT = '>BBI4I4I2ddI4hddddc16I4ddss'
+-- arrival, two big-endian doubles, so that bytes sort as the numbers do. NOTES: lines of its history. KEY: how long it
+-- is held, a colon, the key. MORE: JSON of what only some have, as \`t.more\` while it is in hand. UNTIL, STARTED, FINISHED
+-- and EXPIRES are 0 for "none", texts ''.
+local FORMAT = '>BBI4I4I2ddI4hddddc16I4ddssss'
 local STATE, FLAGS, EPOCH, ATTEMPTS, HOLDER_SIZE, UNTIL, STARTED, MAX, PRIORITY, ADDED, RUN, KEEP_COMPLETED, KEEP_DEAD,
-  PLACE, NOTES, FINISHED, EXPIRES, QUEUE, KEY, HOLDER = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20
-local READY, SCHEDULED, BLOCKED, LEASED, COMPLETED, DEAD, CANCELLED = 1, 2, 3, 4, 5, 6, 7
+  PLACE, NOTES, FINISHED, EXPIRES, QUEUE, NAME, KEY, MORE, HOLDER =
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22
+-- Where the bytes begin that a claim leaves as they are, KEEP_COMPLETED, and the texts.
+local AT_REST, AT_KEEP, AT_TEXTS = 29, 51, 103
+local NEW, READY, SCHEDULED, BLOCKED, LEASED, COMPLETED, DEAD, CANCELLED = 0, 1, 2, 3, 4, 5, 6, 7
+local STATES = {'ready', 'scheduled', 'scheduled', 'leased', 'completed', 'dead', 'cancelled'}
 -- Flags: what else there is of a task. One without any takes the short ways.
-local HAS_RESULT, HAS_LOG = 1, 2
+local HAS_RESULT, HAS_LOG, HAS_MORE, CANCEL, HAS_PROGRESS = 1, 2, 4, 8, 16
 
 -- Lua takes about 8000 values in one call.
 local CHUNK = 4000
-local min = math.min
+local min, max = math.min, math.max
 
 -- Tasks read so far, by id; false for one that does not exist.
 local tasks = {}
 local dirty, dropped = {}, {}
 -- Sorted sets to be changed: key → member → score, or false to remove it.
 local zsets = {}
--- Queues whose workers are to be woken.
-local woken = {}
+-- Queues whose workers are to be woken, and queues in which a task ended.
+local woken, ended = {}, {}
+-- Events, six texts each: type, queue, subject, name, epoch, progress.
+local events, eventCount = {}, 0
+
+local function event(kind, queue, subject, name, epoch, progress)
+  local at = 6 * eventCount
+  events[at + 1], events[at + 2], events[at + 3] = kind, queue, subject
+  events[at + 4], events[at + 5], events[at + 6] = name, epoch, progress or ''
+  eventCount = eventCount + 1
+end
 
 local function read(ids)
   local missing, n = {}, 0
@@ -73,10 +94,16 @@ local function read(ids)
         local t = {struct.unpack(FORMAT, row)}
         -- The last value is where the rest begins.
         t[HOLDER] = string.sub(row, t[HOLDER])
+        if t[MORE] ~= '' then t.more = cjson.decode(t[MORE]) end
         tasks[missing[from + i - 1]] = t
       end
     end
   end
+end
+
+local function task(id)
+  if tasks[id] == nil then read({id}) end
+  return tasks[id]
 end
 
 local function has(t, flag)
@@ -85,6 +112,10 @@ end
 
 local function mark(t, flag)
   t[FLAGS] = bit.bor(t[FLAGS], flag)
+end
+
+local function clear(t, flag)
+  t[FLAGS] = bit.band(t[FLAGS], bit.bnot(flag))
 end
 
 local function zput(key, member, score)
@@ -122,9 +153,13 @@ local function flush()
   zsets = {}
   local metas, m = {}, 0
   for id, t in pairs(dirty) do
-    metas[m + 1] = id
+    if t.more then
+      t[MORE] = cjson.encode(t.more)
+      mark(t, HAS_MORE)
+    end
     t[HOLDER_SIZE] = #t[HOLDER]
-    metas[m + 2] = struct.pack(FORMAT, unpack(t, 1, KEY)) .. t[HOLDER]
+    metas[m + 1] = id
+    metas[m + 2] = struct.pack(FORMAT, unpack(t, 1, MORE)) .. t[HOLDER]
     m = m + 2
   end
   dirty = {}
@@ -136,75 +171,7 @@ local function flush()
   end
 end
 
--- Takes a task out of the set of its state.
-local function leave(id, t)
-  local state, q = t[STATE], t[QUEUE]
-  if state == READY then zput(P .. 'ready:' .. q, t[PLACE] .. id, false)
-  elseif state == SCHEDULED then zput(P .. 'sched:' .. q, id, false)
-  elseif state == LEASED then zput(P .. 'lease:' .. q, id, false)
-  else
-    zput(P .. 'done:' .. state .. ':' .. q, id, false)
-    zput(EXPIRY, id, false)
-  end
-end
-
--- Puts a task into a state and its set; RUN, UNTIL or EXPIRES must be right before.
-local function enter(id, t, state)
-  local q = t[QUEUE]
-  t[STATE] = state
-  dirty[id] = t
-  if state == READY then
-    zput(P .. 'ready:' .. q, t[PLACE] .. id, -t[PRIORITY])
-    woken[q] = true
-  elseif state == SCHEDULED then
-    zput(P .. 'sched:' .. q, id, t[RUN])
-  elseif state == LEASED then zput(P .. 'lease:' .. q, id, t[UNTIL])
-  else
-    zput(P .. 'done:' .. state .. ':' .. q, id, 0)
-    zput(EXPIRY, id, t[EXPIRES])
-  end
-end
-
--- Forgets a task that is in no set of a state any more.
-local function drop(id, t)
-  dirty[id] = nil
-  tasks[id] = false
-  dropped[#dropped + 1] = id
-  zput(P .. 'ids:' .. t[QUEUE], id, false)
-  if has(t, HAS_LOG) then redis.call('HDEL', LOG, id) end
-  if has(t, HAS_RESULT) then redis.call('HDEL', RESULT, id) end
-end
-
--- Ends a task: keeps it for a while, or leaves no trace.
-local function finish(id, t, state, keep)
-  if keep <= 0 then return drop(id, t) end
-  t[FINISHED] = now
-  t[EXPIRES] = now + keep
-  t[UNTIL] = 0
-  enter(id, t, state)
-end
-
--- Adds a line to a task's history.
-local function note(id, t, line)
-  if has(t, HAS_LOG) then line = (redis.call('HGET', LOG, id) or '') .. '\\n' .. line end
-  redis.call('HSET', LOG, id, line)
-  t[NOTES] = t[NOTES] + 1
-  mark(t, HAS_LOG)
-end
-
--- A line made here: \`more\` is the rest of the JSON object.
-local function entry(kind, t, more)
-  return string.format('{"kind":"%s","at":%.0f,"attempt":%d,"epoch":%d%s}', kind, now, t[ATTEMPTS], t[EPOCH], more)
-end
-
 local function wake(q)
   redis.call('PUBLISH', P .. 'wake:' .. q, q)
-end
-
--- Wakes the workers of queues that got something ready, unless it is taken already.
-local function wakeAll()
-  for q in pairs(woken) do
-    if redis.call('EXISTS', P .. 'ready:' .. q) == 1 then wake(q) end
-  end
 end
 `;

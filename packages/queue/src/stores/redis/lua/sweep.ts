@@ -1,33 +1,35 @@
 /**
  * ARGV: most of each kind, a number from 0 to 1 that says with which queue to begin. Returns: lapsed, id and queue and
- * body of the tasks that died, pruned.
+ * name of the tasks that died, pruned.
  */
 export const SWEEP = `
 local limit = tonumber(ARGV[1])
-local queues = redis.call('SMEMBERS', P .. 'queues')
+local names = redis.call('SMEMBERS', P .. 'queues')
 local lapsed, pruned, died = 0, 0, {}
 
 -- The task of a lease that ran out is ready again; its holder is remembered, and may still settle.
 local function lapse(id, t)
-  local body = redis.call('HGET', BODY, id)
   note(id, t, entry('lapsed', t, ',"worker":' .. cjson.encode(t[HOLDER])))
-  leave(id, t)
+  event('task.lapsed', t[QUEUE], id, t[NAME], t[EPOCH])
   t[UNTIL] = 0
+  if has(t, CANCEL) then return finish(id, t, CANCELLED) end
   if t[ATTEMPTS] >= t[MAX] then
-    finish(id, t, DEAD, t[KEEP_DEAD])
     died[#died + 1] = id
     died[#died + 1] = t[QUEUE]
-    died[#died + 1] = body
+    died[#died + 1] = t[NAME]
+    tallyRun(t, 'dead')
+    finish(id, t, DEAD)
   else
-    enter(id, t, READY)
+    tallyRun(t, 'failed')
+    move(id, t, READY)
     lapsed = lapsed + 1
   end
 end
 
 local left = limit
-local start = math.floor(tonumber(ARGV[2]) * #queues)
-for i = 1, #queues do
-  local q = queues[(start + i) % #queues + 1]
+local start = math.floor(tonumber(ARGV[2]) * #names)
+for i = 1, #names do
+  local q = names[(start + i) % #names + 1]
   if left > 0 then
     local key = P .. 'lease:' .. q
     local late = redis.call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, left)
@@ -45,12 +47,13 @@ local old = redis.call('ZRANGEBYSCORE', EXPIRY, '-inf', now, 'LIMIT', 0, limit)
 read(old)
 for _, id in ipairs(old) do
   local t = tasks[id]
-  if t and t[STATE] >= COMPLETED and t[EXPIRES] <= now then
-    leave(id, t)
+  if not t or t[STATE] < COMPLETED or t[EXPIRES] > now then
+    zput(EXPIRY, id, t and t[STATE] >= COMPLETED and t[EXPIRES] or false)
+  elseif hasLiveParent(t) then
+    zput(EXPIRY, id, now + 60000) -- its parent may still want to read it
+  else
     drop(id, t)
     pruned = pruned + 1
-  else
-    zput(EXPIRY, id, false)
   end
 end
 
@@ -78,14 +81,21 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', expiry, '-inf', now, 'LIMIT'
   end
 end
 
-flush()
+-- Groups of which nothing is left but claims that counted for their rate.
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'gidle', '-inf', now, 'LIMIT', 0, limit)) do
+  local size, rest = string.match(member, '^(%d+):(.*)$')
+  redis.call('ZREM', P .. 'gidle', member)
+  groupOf(string.sub(rest, 1, size), string.sub(rest, size + 1))
+end
+
+finishCall()
 -- A queue that holds nothing and has no settings is forgotten.
-for _, q in ipairs(queues) do
-  if redis.call('EXISTS', P .. 'ids:' .. q) == 0 and not redis.call('HGET', P .. 'q:' .. q, 'configured') then
+for _, q in ipairs(names) do
+  if redis.call('EXISTS', P .. 'ids:' .. q, P .. 'g:' .. q) == 0
+    and not redis.call('HGET', P .. 'q:' .. q, 'configured') then
     redis.call('DEL', P .. 'q:' .. q)
     redis.call('SREM', P .. 'queues', q)
   end
 end
-wakeAll()
 return {lapsed, died, pruned}
 `;

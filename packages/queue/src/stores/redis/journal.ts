@@ -1,0 +1,140 @@
+import type {
+  EventPage,
+  EventsRequest,
+  QueueMinute,
+  StoredEvent,
+  StoredEventType,
+} from '../../store.js';
+
+const CURSOR = /^(0|[1-9][0-9]{0,15})$/;
+const ENTRIES_A_CALL = 100;
+const FIELDS = 6;
+/** How often it is looked for events that are waited for. */
+const POLL_MS = 50;
+
+/** Last number, when, how many, and the texts of events that one call of a script made. */
+type Entry = readonly [last: number, at: number, count: number, texts: string];
+
+/** Calls EVENTS: after a number, '' or 'latest'. */
+type Read = (after: string | number, entries: number) => Promise<unknown>;
+
+function* eventsOf([last, at, count, texts]: Entry): Generator<[number, StoredEvent]> {
+  const parts = texts.split('\0');
+  for (let index = 0; index < count; index++) {
+    const number = last - count + 1 + index;
+    const [type, queue = '', subject = '', name = '', epoch = '', progress = ''] = parts.slice(
+      index * FIELDS,
+      (index + 1) * FIELDS,
+    );
+    const event = {
+      cursor: String(number),
+      at,
+      type: type as StoredEventType,
+      queue,
+      subject,
+      ...(name === '' ? {} : { name }),
+      ...(epoch === '' ? {} : { epoch: Number(epoch) }),
+      ...(progress === '' ? {} : { progress }),
+    };
+    yield [number, event];
+  }
+}
+
+/** A page that is being filled. */
+class Page {
+  readonly events: StoredEvent[] = [];
+  readonly #request: EventsRequest;
+  /** Number of the last event looked at. */
+  after: number;
+  gap = false;
+
+  constructor(request: EventsRequest, after: number) {
+    this.#request = request;
+    this.after = after;
+  }
+
+  /** Takes the events of an entry, as long as there is room. */
+  take(entry: Entry): void {
+    for (const [number, event] of eventsOf(entry)) {
+      if (this.isFull()) return;
+      if (number <= this.after) continue;
+      this.after = number;
+      if (this.#wants(event)) this.events.push(event);
+    }
+  }
+
+  isFull(): boolean {
+    return this.events.length >= this.#request.limit;
+  }
+
+  #wants({ queue, type }: StoredEvent): boolean {
+    const { queues, types } = this.#request;
+    return queues?.includes(queue) !== false && types?.includes(type) !== false;
+  }
+}
+
+/** Reads on from a number until a page is full or there are no more. */
+async function readPage(
+  read: Read,
+  start: number | '' | 'latest',
+  request: EventsRequest,
+): Promise<EventPage> {
+  let page: Page | undefined;
+  for (;;) {
+    const reply = await read(page?.after ?? start, ENTRIES_A_CALL);
+    const [kept, last, entries] = reply as [number, number, Entry[]];
+    if (start === 'latest') return { events: [], cursor: String(last), gap: false };
+    page ??= new Page(request, start === '' ? kept - 1 : start);
+    if (page.after < kept - 1) {
+      page.gap = true;
+      page.after = kept - 1;
+    }
+    for (const entry of entries) page.take(entry);
+    if (page.isFull() || entries.length < ENTRIES_A_CALL) {
+      return { events: page.events, cursor: String(page.after), gap: page.gap };
+    }
+  }
+}
+
+/** A page of events, waited for if there are none. */
+export async function readEvents(
+  read: Read,
+  request: EventsRequest,
+  isClosed: () => boolean,
+): Promise<EventPage> {
+  const { after, waitMs } = request;
+  const known = after === undefined ? '' : CURSOR.test(after) ? Number(after) : 'latest';
+  const until = Date.now() + waitMs;
+  let page = await readPage(read, known, request);
+  const { gap } = page;
+  while (page.events.length === 0 && Date.now() < until && !isClosed()) {
+    const left = Math.max(1, Math.min(POLL_MS, until - Date.now()));
+    await new Promise((resolve) => setTimeout(resolve, left));
+    if (isClosed()) break;
+    page = await readPage(read, Number(page.cursor), request);
+  }
+  return { ...page, gap: page.gap || gap };
+}
+
+/** What MINUTES returned. */
+export function minutesReply(reply: unknown): QueueMinute[] {
+  return (reply as [number, string[]][]).map(([at, fields]) => {
+    const counts: Record<string, number> = {};
+    for (let index = 0; index < fields.length; index += 2) {
+      counts[fields[index] ?? ''] = Number(fields[index + 1]);
+    }
+    return { ...NOTHING, at, ...counts };
+  });
+}
+
+const NOTHING: Omit<QueueMinute, 'at'> = {
+  added: 0,
+  started: 0,
+  completed: 0,
+  failed: 0,
+  dead: 0,
+  waitMs: 0,
+  waitMaxMs: 0,
+  runMs: 0,
+  runMaxMs: 0,
+};

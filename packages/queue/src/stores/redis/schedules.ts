@@ -1,0 +1,135 @@
+import { QueueError } from '../../errors.js';
+import { firstRun, planRuns } from '../../schedule/plan.js';
+import type {
+  NewSchedule,
+  NewTask,
+  ScheduleFilter,
+  ScheduleOp,
+  ScheduleRecord,
+} from '../../store.js';
+import { uuidv7 } from '../../uuid.js';
+import { enqueueReply } from './replies.js';
+import { enqueueArgs } from './requests.js';
+import type { Script } from './script.js';
+import type { Scripts } from './scripts.js';
+
+type Kept = Omit<ScheduleRecord, 'runs'>;
+/** Name, JSON and number of runs. */
+type Row = [name: string, text: string, runs: number];
+
+/** How often a change is made anew when others change the same at the same time. */
+const MOST_TRIES = 20;
+
+const nameOf = ({ queue, id }: { queue: string; id: string }): string =>
+  `${Buffer.byteLength(queue)}:${queue}${id}`;
+
+/** The schedules of a store. Each change is a compare-and-set, so a run is never enqueued twice. */
+export class RedisSchedules {
+  readonly #scripts: Scripts;
+  readonly #run: (script: Script, args: readonly (string | number)[]) => Promise<unknown>;
+
+  constructor(
+    scripts: Scripts,
+    run: (script: Script, args: readonly (string | number)[]) => Promise<unknown>,
+  ) {
+    this.#scripts = scripts;
+    this.#run = run;
+  }
+
+  async apply(ops: readonly ScheduleOp[]): Promise<(ScheduleRecord | null)[]> {
+    if (ops.length === 0) return [];
+    const names = [...new Set(ops.map((op) => nameOf(op.kind === 'upsert' ? op.schedule : op)))];
+    for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
+      const { now, rows } = await this.#read(this.#scripts.schedules, names);
+      const before = new Map(rows.map(([name, text]) => [name, text]));
+      const runs = new Map(rows.map(([name, , count]) => [name, count]));
+      const kept = new Map(rows.map(([name, text]) => [name, JSON.parse(text) as Kept]));
+      const results = ops.map((op) => {
+        const name = nameOf(op.kind === 'upsert' ? op.schedule : op);
+        const changed = change(kept.get(name), op, now);
+        if (changed === null) {
+          kept.delete(name);
+          return null;
+        }
+        kept.set(name, changed);
+        return { ...changed, runs: runs.get(name) ?? 0 };
+      });
+      const args = names.flatMap((name) => {
+        const record = kept.get(name);
+        const text = record === undefined ? '' : JSON.stringify(record);
+        return [name, before.get(name) ?? '', text, record?.nextRunAt ?? ''];
+      });
+      if ((await this.#run(this.#scripts.schedule, args)) === 1) return results;
+    }
+    throw new QueueError('QUEUE_STORE_UNAVAILABLE', 'Schedules are being changed by others');
+  }
+
+  async list({ queue, ids }: ScheduleFilter): Promise<ScheduleRecord[]> {
+    const { rows } = await this.#read(this.#scripts.schedules, []);
+    return rows
+      .map(([, text, runs]): ScheduleRecord => ({ ...(JSON.parse(text) as Kept), runs }))
+      .filter(
+        (kept) =>
+          (queue === undefined || kept.queue === queue) &&
+          (ids === undefined || ids.includes(kept.id)),
+      )
+      .sort((a, b) => compare(a.queue, b.queue) || compare(a.id, b.id));
+  }
+
+  /** Fires at most `limit` due schedules. How many tasks were enqueued. */
+  async fire(limit: number): Promise<number> {
+    const { now, rows } = await this.#read(this.#scripts.due, [limit]);
+    let fired = 0;
+    for (const [name, text] of rows) {
+      const kept = JSON.parse(text) as Kept;
+      const { runs, next } = planRuns({ ...kept, runs: 0 }, now);
+      const lastRunAt = runs.at(-1) ?? kept.lastRunAt;
+      const tasks = runs.map((run) => taskOf(kept, run));
+      const changed = JSON.stringify({ ...kept, nextRunAt: next, lastRunAt });
+      const args = [name, text, changed, next ?? '', kept.id, ...enqueueArgs(tasks)];
+      const reply = await this.#run(this.#scripts.fire, args);
+      if (reply === null) continue; // another process was first
+      fired += enqueueReply(reply, tasks).filter(({ outcome }) => outcome === 'added').length;
+    }
+    return fired;
+  }
+
+  async #read(
+    script: Script,
+    args: readonly (string | number)[],
+  ): Promise<{ now: number; rows: Row[] }> {
+    const [now, rows] = (await this.#run(script, args)) as [number, Row[]];
+    return { now, rows };
+  }
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function change(old: Kept | undefined, op: ScheduleOp, now: number): Kept | null {
+  if (op.kind === 'upsert') return upserted(old, op.schedule, now);
+  if (old === undefined || op.kind === 'remove') return null;
+  if (op.kind === 'pause') return { ...old, paused: true, nextRunAt: null };
+  return old.paused ? { ...old, paused: false, nextRunAt: firstRun(old, now) } : old;
+}
+
+function upserted(old: Kept | undefined, schedule: NewSchedule, now: number): Kept {
+  const { paused = false, lastRunAt = null } = old ?? {};
+  const first = firstRun(schedule, now); // also finds what is wrong with the timing
+  const goesOn = old !== undefined && sameTiming(old, schedule);
+  const nextRunAt = goesOn ? old.nextRunAt : paused ? null : first;
+  return { ...schedule, paused, nextRunAt, lastRunAt };
+}
+
+function sameTiming(a: Pick<NewSchedule, 'timing' | 'untilMs'>, b: typeof a): boolean {
+  const textOf = ({ timing, untilMs }: typeof a): string =>
+    'cron' in timing
+      ? `${untilMs} ${timing.cron} ${timing.timeZone}`
+      : `${untilMs} ${timing.everyMs} ${timing.anchorMs}`;
+  return textOf(a) === textOf(b);
+}
+
+function taskOf({ task, queue, id }: Kept, run: number): NewTask {
+  const at = new Date(run).toISOString();
+  const headers = { ...task.headers, 'schedule-id': id, 'schedule-at': at };
+  return { ...task, id: uuidv7(), queue, headers, when: { delayMs: 0 } };
+}
