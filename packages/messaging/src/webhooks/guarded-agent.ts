@@ -44,6 +44,25 @@ function candidates(
   return isLocalhost(hostname) && allowed.length > 0 ? allowed : all;
 }
 
+/**
+ * One question for a name at a time, whose answer all get who wait for it: a name server that does not answer must not
+ * take every one of the few threads that the system's resolver has.
+ */
+function oneAtATime(lookup: LookupFunction): LookupFunction {
+  const waiting = new Map<string, Parameters<LookupFunction>[2][]>();
+  return (hostname, options, callback) => {
+    const question = `${hostname} ${options.family ?? 0} ${options.hints ?? 0}`;
+    const others = waiting.get(question);
+    if (others !== undefined) return void others.push(callback);
+    const callbacks = [callback];
+    waiting.set(question, callbacks);
+    lookup(hostname, options, (...answer) => {
+      waiting.delete(question);
+      for (const each of callbacks) each(...answer);
+    });
+  };
+}
+
 /** Resolves a name and refuses it when ANY of its addresses is forbidden: a mixed answer is an attack, not a choice. */
 function guardedLookup(policy: AddressPolicy, lookup: LookupFunction): LookupFunction {
   return (hostname, options, callback) => {
@@ -68,7 +87,7 @@ export function guardedAgent(options: GuardedAgentOptions): Agent {
   const { policy } = options;
   const connect = buildConnector({
     timeout: options.connectTimeoutMs,
-    lookup: guardedLookup(policy, options.lookup ?? systemLookup),
+    lookup: guardedLookup(policy, oneAtATime(options.lookup ?? systemLookup)),
   });
   return new Agent({
     connections: options.connections,

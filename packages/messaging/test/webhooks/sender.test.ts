@@ -127,6 +127,20 @@ describe('a webhook', () => {
     expect(receiver.connections()).toBe(1);
   });
 
+  it('to a name whose server does not answer waits with all others for one answer', async () => {
+    const answers: (() => void)[] = [];
+    const slow: LookupFunction = (_name, _options, callback) =>
+      void answers.push(() => callback(null, [{ address: '127.0.0.1', family: 4 }]));
+    const url = receiver.url.replace('127.0.0.1', 'slow.test');
+    const made = sender({ lookup: slow });
+    const sent = Promise.all([1, 2, 3, 4].map(() => made.send(request(url))));
+    await eventually(() => answers.length).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(answers.length).toBe(1);
+    for (const answer of answers) answer();
+    expect((await sent).map(({ httpStatus }) => httpStatus)).toEqual([204, 204, 204, 204]);
+  });
+
   it('follows no redirect', async () => {
     const canary = await startReceiver();
     receiver.answer = (response) => void response.writeHead(307, { location: canary.url }).end();
