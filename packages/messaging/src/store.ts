@@ -216,7 +216,7 @@ export interface MessagingStore {
   /** Gives messages back. What somebody else has taken since is left alone. */
   releaseMessages(items: readonly ReleasedMessage[]): Promise<void>;
 
-  /** Takes due deliveries, fair over hosts. One whose lease ended is taken again, its lost attempt noted as `UNKNOWN`. */
+  /** Takes due deliveries, those first of whose host the fewest are held or go before them. One whose lease ended is taken again, its lost attempt noted as `UNKNOWN`. */
   claimDeliveries(options: ClaimDeliveriesOptions): Promise<ClaimedDelivery[]>;
   /** Writes results of attempts. `false`: somebody else has taken the delivery since; nothing was written. */
   settleDeliveries(items: readonly DeliverySettlement[]): Promise<boolean[]>;

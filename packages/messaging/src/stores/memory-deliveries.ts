@@ -27,6 +27,14 @@ interface Row {
   attempts: DeliveryAttempt[];
 }
 
+interface Turn {
+  readonly row: Row;
+  readonly url: string;
+  readonly host: string;
+  /** Deliveries of the host that are held or go before it. */
+  readonly turn: number;
+}
+
 /** The first try after a replay is the replay's; what the schedule adds is the schedule's. */
 const triggerOf = (row: Row): AttemptTrigger =>
   row.replayed && row.tryNumber === 1 ? 'replay' : 'schedule';
@@ -75,21 +83,26 @@ export class MemoryDeliveries {
 
   claim(options: ClaimDeliveriesOptions): ClaimedDelivery[] {
     const now = this.#now();
-    const room = new Map<string, number>();
+    return this.#turns(now, options)
+      .slice(0, options.limit)
+      .map(({ row, url, host }) => this.#take(row, url, host, now, options.leaseMs));
+  }
+
+  /** What is due, the longest first of each host, and first of all what has the fewest of its host before it. */
+  #turns(now: number, { perHost, held }: ClaimDeliveriesOptions): Turn[] {
     const due = [...this.#active.values()]
       .filter((row) => row.dueAt <= now)
       .sort((a, b) => a.dueAt - b.dueAt);
-    const claimed: ClaimedDelivery[] = [];
+    const taken = new Map<string, number>();
+    const turns: Turn[] = [];
     for (const row of due) {
-      if (claimed.length >= options.limit) break;
       const { url, host } = row.content;
       if (url === null || host === null) continue;
-      const left = room.get(host) ?? options.perHost - (options.held[host] ?? 0);
-      room.set(host, left - 1);
-      if (left <= 0) continue;
-      claimed.push(this.#take(row, url, host, now, options.leaseMs));
+      const turn = taken.get(host) ?? held[host] ?? 0;
+      taken.set(host, turn + 1);
+      if (turn < perHost) turns.push({ row, url, host, turn });
     }
-    return claimed;
+    return turns.sort((a, b) => a.turn - b.turn);
   }
 
   #take(row: Row, url: string, host: string, now: number, leaseMs: number): ClaimedDelivery {

@@ -33,7 +33,8 @@ export class PostgresDeliveries {
   async claim(options: ClaimDeliveriesOptions): Promise<ClaimedDelivery[]> {
     const { limit, leaseMs, perHost, held } = options;
     const table = `${this.#schema}.messaging_deliveries`;
-    // Walks from host to host through the index, so a host with a long backlog costs no more than one without.
+    // Walks from host to host through the index, so a host with a long backlog costs no more than one without. Those of
+    // which the fewest are held come first: many dead hosts with old backlogs do not take all places for themselves.
     const { rows } = await this.#db.query<DeliveryRow>(
       `with recursive hosts(host) as (
          (select d.host from ${table} d where d.status in ${ACTIVE} order by d.host limit 1)
@@ -41,17 +42,19 @@ export class PostgresDeliveries {
          select (select d.host from ${table} d where d.status in ${ACTIVE} and d.host > h.host order by d.host limit 1)
          from hosts h where h.host is not null
        ), room as (
-         select h.host, greatest(0, $3::int - coalesce(held.n, 0)) as n from hosts h
+         select h.host, coalesce(held.n, 0) as held, greatest(0, $3::int - coalesce(held.n, 0)) as n from hosts h
          left join json_to_recordset($4::json) as held(host text, n integer) on held.host = h.host
          where h.host is not null
-       ), due as (
-         select d.id, d.due_at from room cross join lateral (
+       ), due as materialized (
+         select d.id, d.due_at, room.host, room.held from room cross join lateral (
            select x.id, x.due_at from ${table} x
            where x.status in ${ACTIVE} and x.host = room.host and x.due_at <= now()
            order by x.due_at, x.id limit room.n for update skip locked
          ) d
+       ), turns as (
+         select id, due_at, held + row_number() over (partition by host order by due_at, id) as turn from due
        ), chosen as materialized (
-         select id from due order by due_at, id limit $1
+         select id from turns order by turn, due_at, id limit $1
        ), lost as (
          insert into ${this.#schema}.messaging_attempts (delivery_id, n, started_at, error_code, trigger)
          select d.id, d.attempts, d.claimed_at, 'UNKNOWN', ${TRIGGER}

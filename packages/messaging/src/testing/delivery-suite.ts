@@ -68,6 +68,19 @@ export function deliverySuite(
       expect(claimed.map(({ host }) => host).sort()).toEqual(['a.example', 'z.example']);
     });
 
+    it('gives every host its turn before one gets its next, held ones counted', async () => {
+      const store = await create();
+      await withDeliveries(store, [URL_A, URL_A, URL_A, URL_A]);
+      await wait(5);
+      await withDeliveries(store, ['https://b.example/', 'https://c.example/']);
+      const first = await claimDeliveries(store, { limit: 3 });
+      expect(first.map(({ host }) => host).sort()).toEqual(['a.example', 'b.example', 'c.example']);
+      await withDeliveries(store, ['https://b.example/', 'https://b.example/']);
+      const held = { 'a.example': 2 };
+      const next = await claimDeliveries(store, { limit: 2, held });
+      expect(next.map(({ host }) => host)).toEqual(['b.example', 'b.example']);
+    });
+
     it('takes a delivery again when its lease ended, and notes the lost attempt', async () => {
       const store = await create();
       await withDeliveries(store, [URL_A]);
