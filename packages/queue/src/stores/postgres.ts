@@ -1,4 +1,4 @@
-import { migrate, type SqlDatabase, type SqlTransaction } from '@holdfast/sql';
+import { migrate, type SqlDatabase } from '@holdfast/sql';
 import { QueueError } from '../errors.js';
 import { invalidOption, knownOptions } from '../options.js';
 import type {
@@ -31,6 +31,10 @@ import { Runner } from './postgres/runner.js';
 import { Schedules } from './postgres/schedules.js';
 import { readStats } from './postgres/stats.js';
 import { createTables, dropTables } from './postgres/tables.js';
+import type { PostgresTransaction } from './postgres/transactions.js';
+
+export type { DrizzleSql, PostgresTransaction } from './postgres/transactions.js';
+export { drizzleTransaction, kyselyTransaction } from './postgres/transactions.js';
 
 /** Options of {@link postgresStore}. */
 export interface PostgresStoreOptions {
@@ -61,7 +65,7 @@ const FEATURES: readonly StoreFeature[] = [
   'completeIn',
 ];
 
-class PostgresStore implements QueueStore<SqlTransaction> {
+class PostgresStore implements QueueStore<PostgresTransaction> {
   readonly name = 'postgres';
   readonly traits: StoreTraits = {
     durable: 'commit',
@@ -104,7 +108,7 @@ class PostgresStore implements QueueStore<SqlTransaction> {
 
   async enqueue(
     tasks: readonly NewTask[],
-    options?: { readonly tx?: SqlTransaction | undefined },
+    options?: { readonly tx?: PostgresTransaction | undefined },
   ): Promise<EnqueueOutcome[]> {
     this.#open();
     const tx = options?.tx === undefined ? undefined : transactionOf(options.tx);
@@ -206,7 +210,7 @@ class PostgresStore implements QueueStore<SqlTransaction> {
   async complete(
     worker: string,
     leases: readonly (LeaseRef & { readonly result: string | null })[],
-    { tx }: { readonly tx: SqlTransaction },
+    { tx }: { readonly tx: PostgresTransaction },
   ): Promise<('ok' | 'stale')[]> {
     this.#open();
     const settle = leases.map((lease) => ({ ...lease, outcome: 'completed' as const }));
@@ -263,9 +267,9 @@ class PostgresStore implements QueueStore<SqlTransaction> {
 }
 
 /** The caller's transaction, if that is what it is. */
-function transactionOf(tx: SqlTransaction): SqlTransaction {
+function transactionOf(tx: PostgresTransaction): PostgresTransaction {
   if (typeof tx?.query !== 'function') {
-    throw invalidOption('options.tx', 'a transaction of @holdfast/sql', tx);
+    throw invalidOption('options.tx', 'a transaction with a method query(text, values)', tx);
   }
   return tx;
 }
@@ -279,6 +283,6 @@ function transactionOf(tx: SqlTransaction): SqlTransaction {
 export function postgresStore(
   db: SqlDatabase,
   options?: PostgresStoreOptions,
-): QueueStore<SqlTransaction> {
+): QueueStore<PostgresTransaction> {
   return new PostgresStore(db, options);
 }

@@ -1,9 +1,10 @@
-import { type GroupCommit, groupCommit, type SqlDatabase, type SqlExecutor } from '@holdfast/sql';
+import { type GroupCommit, groupCommit, type SqlDatabase } from '@holdfast/sql';
 import { QueueError } from '../../errors.js';
 import { shown } from '../../options.js';
 import type { EnqueueOutcome, NewTask } from '../../store.js';
 import { distinct, enqueueArrays, isSpecial, specialArrays } from './arrays.js';
 import type { Runner } from './runner.js';
+import type { PostgresTransaction } from './transactions.js';
 
 /** A call with more tasks than this is a batch by itself, and keeps no other waiting. */
 const SHARED_MAX = 100;
@@ -23,11 +24,11 @@ export class Enqueuer {
   constructor(db: SqlDatabase, runner: Runner, schema: string) {
     this.#runner = runner;
     this.#name = `${schema}_queue_enqueue_v1`;
-    this.#text = `select o_ord, o_id from ${schema}.queue_enqueue_v1($1::uuid[], $2::text[], $3::text[],
+    this.#text = `select o_ord::integer as ord, o_id as id from ${schema}.queue_enqueue_v1($1::uuid[], $2::text[], $3::text[],
       $4::text[], $5::text[], $6::smallint[], $7::float8[], $8::boolean[], $9::integer[], $10::float8[],
       $11::float8[], $12::text[], $13::float8[])`;
     this.#specialName = `${schema}_queue_enqueue_special_v1`;
-    this.#specialText = `select * from ${schema}.queue_enqueue_special_v1($1::uuid[], $2::text[], $3::text[],
+    this.#specialText = `select o_ord::integer as ord, o_id as id, o_outcome as outcome from ${schema}.queue_enqueue_special_v1($1::uuid[], $2::text[], $3::text[],
       $4::text[], $5::text[], $6::smallint[], $7::float8[], $8::boolean[], $9::integer[], $10::float8[],
       $11::float8[], $12::text[], $13::float8[], $14::text[], $15::integer[], $16::boolean[], $17::text[],
       $18::float8[], $19::text[], $20::text[], $21::text[])`;
@@ -39,7 +40,7 @@ export class Enqueuer {
     });
   }
 
-  add(tasks: readonly NewTask[], tx: SqlExecutor | undefined): Promise<EnqueueOutcome[]> {
+  add(tasks: readonly NewTask[], tx: PostgresTransaction | undefined): Promise<EnqueueOutcome[]> {
     if (tx !== undefined || tasks.length > SHARED_MAX || tasks.some(isSpecial))
       return this.#write(tasks, tx);
     return this.#shared.add(tasks);
@@ -60,15 +61,18 @@ export class Enqueuer {
     });
   }
 
-  async #write(tasks: readonly NewTask[], tx: SqlExecutor | undefined): Promise<EnqueueOutcome[]> {
+  async #write(
+    tasks: readonly NewTask[],
+    tx: PostgresTransaction | undefined,
+  ): Promise<EnqueueOutcome[]> {
     if (tasks.some(isSpecial)) return this.#writeSpecial(tasks, tx);
     const { items, places } = distinct(tasks, ({ queue, key }) => key && `${queue}\0${key.value}`);
-    const { rows } = await this.#runner.query<{ o_ord: number; o_id: string }>(
+    const { rows } = await this.#runner.query<{ ord: number; id: string }>(
       { text: this.#text, values: enqueueArrays(items) },
       { name: this.#name },
       tx,
     );
-    const holders = new Map(rows.map((row) => [row.o_ord - 1, row.o_id]));
+    const holders = new Map(rows.map((row) => [row.ord - 1, row.id]));
     return tasks.map((task, index) => {
       const place = places[index] ?? items.findIndex((item) => sameKey(item, task));
       const id = holders.get(place) ?? items[place]?.id ?? task.id;
@@ -78,24 +82,24 @@ export class Enqueuer {
 
   async #writeSpecial(
     tasks: readonly NewTask[],
-    tx: SqlExecutor | undefined,
+    tx: PostgresTransaction | undefined,
   ): Promise<EnqueueOutcome[]> {
     refuseUnknownChildren(tasks);
     const { rows } = await this.#runner.query<{
-      o_ord: number;
-      o_id: string;
-      o_outcome: EnqueueOutcome['outcome'];
+      ord: number;
+      id: string;
+      outcome: EnqueueOutcome['outcome'];
     }>(
       { text: this.#specialText, values: [...enqueueArrays(tasks), ...specialArrays(tasks)] },
       { name: this.#specialName },
       tx,
     );
-    const others = new Map(rows.map((row) => [row.o_ord - 1, row]));
+    const others = new Map(rows.map((row) => [row.ord - 1, row]));
     return tasks.map(({ id }, index) => {
       const other = others.get(index);
       return other === undefined
         ? { outcome: 'added', id }
-        : { outcome: other.o_outcome, id: other.o_id };
+        : { outcome: other.outcome, id: other.id };
     });
   }
 }

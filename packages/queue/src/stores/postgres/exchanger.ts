@@ -1,9 +1,9 @@
-import type { SqlExecutor } from '@holdfast/sql';
 import { QueueError } from '../../errors.js';
 import type { ExchangeReply, ExchangeRequest } from '../../store.js';
 import { exchangeArrays, sortSettlements } from './arrays.js';
 import { type ExchangeRow, toClaimed } from './rows.js';
 import type { Runner } from './runner.js';
+import type { PostgresTransaction } from './transactions.js';
 
 /** Settles, extends and claims in one round trip. */
 export class Exchanger {
@@ -14,13 +14,15 @@ export class Exchanger {
   constructor(runner: Runner, schema: string) {
     this.#runner = runner;
     this.#name = `${schema}_queue_exchange_v1`;
-    this.#text = `select * from ${schema}.queue_exchange_v1($1::text, $2::float8, $3::uuid[], $4::integer[],
+    this.#text = `select o_now as now, o_due as due, o_done as done,
+      o_done_cancelled as donecancelled, o_settled as settled, o_settled_cancelled as settledcancelled,
+      o_extended as extended, o_cancelling as cancelling, o_claimed as claimed from ${schema}.queue_exchange_v1($1::text, $2::float8, $3::uuid[], $4::integer[],
       $5::text[], $6::uuid[], $7::integer[], $8::text[], $9::float8[], $10::boolean[], $11::text[], $12::uuid[],
       $13::integer[], $14::text[], $15::text[], $16::integer)`;
   }
 
   /** In the caller's transaction where one is given. */
-  async exchange(request: ExchangeRequest, tx?: SqlExecutor): Promise<ExchangeReply> {
+  async exchange(request: ExchangeRequest, tx?: PostgresTransaction): Promise<ExchangeReply> {
     const sorted = sortSettlements(request.settle);
     const { rows } = await this.#runner.query<ExchangeRow>(
       { text: this.#text, values: exchangeArrays(request, sorted) },
@@ -32,28 +34,28 @@ export class Exchanger {
       throw new QueueError('QUEUE_STORE_UNAVAILABLE', 'The database gave no reply');
     }
     const settled = request.settle.map((): 'ok' | 'stale' => 'stale');
-    mark(settled, sorted.completed, row.o_done);
-    mark(settled, sorted.others, row.o_settled);
+    mark(settled, sorted.completed, row.done);
+    mark(settled, sorted.others, row.settled);
     const cancelled = [
-      ...placesOf(sorted.completed, row.o_done_cancelled ?? []),
-      ...placesOf(sorted.others, row.o_settled_cancelled ?? []),
+      ...placesOf(sorted.completed, row.donecancelled ?? []),
+      ...placesOf(sorted.others, row.settledcancelled ?? []),
     ];
     return {
-      now: row.o_now,
+      now: row.now,
       settled,
       extended: extendedOf(request, row),
       ...(cancelled.length === 0 ? {} : { cancelled: cancelled.sort((a, b) => a - b) }),
-      claimed: toClaimed(row.o_claimed),
-      nextDueAt: row.o_due,
+      claimed: toClaimed(row.claimed),
+      nextDueAt: row.due,
     };
   }
 }
 
 function extendedOf({ extend }: ExchangeRequest, row: ExchangeRow): ExchangeReply['extended'] {
-  const extended = new Set(row.o_extended);
-  const cancelling = new Set(row.o_cancelling);
+  const extended = new Set(row.extended);
+  const cancelling = new Set(row.cancelling);
   return extend.map((_, index) => {
-    if (row.o_extended !== null && !extended.has(index + 1)) return 'lost';
+    if (row.extended !== null && !extended.has(index + 1)) return 'lost';
     return cancelling.has(index + 1) ? 'cancel' : 'ok';
   });
 }

@@ -3,15 +3,15 @@ import type { ClaimedTask, HistoryEntry, TaskRecord, TaskState } from '../../sto
 
 /** The row of `queue_exchange_v1`. */
 export interface ExchangeRow extends SqlRow {
-  o_now: number;
-  o_due: number | null;
-  o_done: number[] | null;
-  o_settled: number[] | null;
-  o_extended: number[] | null;
-  o_claimed: string | null;
-  o_cancelling: number[] | null;
-  o_done_cancelled: number[] | null;
-  o_settled_cancelled: number[] | null;
+  now: number;
+  due: number | null;
+  done: number[] | null;
+  settled: number[] | null;
+  extended: number[] | null;
+  claimed: string | null;
+  cancelling: number[] | null;
+  donecancelled: number[] | null;
+  settledcancelled: number[] | null;
 }
 
 type ClaimedRow = readonly [

@@ -1,6 +1,7 @@
-import type { QueryResult, SqlDatabase, SqlExecutor, SqlRow, SqlTransaction } from '@holdfast/sql';
+import type { SqlDatabase, SqlRow, SqlTransaction } from '@holdfast/sql';
 import { QueueError } from '../../errors.js';
 import type { Statement } from './queries.js';
+import type { PostgresTransaction } from './transactions.js';
 
 /** Runs the store's statements, and says `QUEUE_STORE_UNAVAILABLE` where the database did not answer. */
 export class Runner {
@@ -14,9 +15,14 @@ export class Runner {
   async query<Row extends SqlRow>(
     { text, values }: Statement,
     options?: { name?: string },
-    tx?: SqlExecutor,
-  ): Promise<QueryResult<Row>> {
-    if (tx !== undefined) return tx.query<Row>(text, values, options);
+    tx?: PostgresTransaction,
+  ): Promise<{ readonly rows: readonly Row[] }> {
+    if (tx !== undefined) {
+      const { rows } = isOurs(tx)
+        ? await tx.query(text, values, options)
+        : await tx.query(text, [...values]);
+      return { rows: rows as Row[] };
+    }
     return explained(() => this.#db.query<Row>(text, values, options));
   }
 
@@ -24,6 +30,11 @@ export class Runner {
   transaction<T>(fn: (tx: SqlTransaction) => Promise<T>): Promise<T> {
     return explained(() => this.#db.transaction(fn));
   }
+}
+
+/** Others may take a third argument for something else. */
+function isOurs(tx: PostgresTransaction): tx is SqlTransaction {
+  return 'afterCommit' in tx && 'transaction' in tx;
 }
 
 async function explained<T>(call: () => Promise<T>): Promise<T> {
