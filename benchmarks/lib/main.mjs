@@ -1,9 +1,9 @@
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { build } from './build.mjs';
 import { chooseWorks, readOptions, UsageError } from './options.mjs';
-import { report } from './report.mjs';
+import { commit, report } from './report.mjs';
 import { startServices } from './services.mjs';
 import { printRows } from './table.mjs';
 
@@ -47,9 +47,29 @@ async function runWorks(works, context) {
   return results;
 }
 
+/** What the last full run of a suite gave, so that its report can be written again. */
+const recordOf = (name) => new URL(`../.data/${name}.json`, import.meta.url);
+
+function record(name, facts) {
+  const plain = (_, value) =>
+    value instanceof Error ? { message: value.message, run: value.run } : value;
+  mkdirSync(new URL('.', recordOf(name)), { recursive: true });
+  writeFileSync(recordOf(name), JSON.stringify(facts, plain));
+}
+
+function writeReport(suite, name) {
+  const facts = JSON.parse(readFileSync(recordOf(name), 'utf8'));
+  writeFileSync(new URL(`../${name}/RESULTS.md`, import.meta.url), report(suite, name, facts));
+  console.error(`\nwritten: benchmarks/${name}/RESULTS.md`);
+}
+
 async function main() {
   const options = readOptions(process.argv.slice(2), suites());
   const { suite } = await import(`../${options.suite}/index.mjs`);
+  if (options.report) {
+    writeReport(suite, options.suite);
+    return 0;
+  }
   const works = chooseWorks(suite.works, options.only);
   if (options.build) build(suite.packages);
 
@@ -77,10 +97,17 @@ async function main() {
     if (options.json) console.log(JSON.stringify(rows.map(({ json }) => json)));
     else printRows(rows);
     if (options.records) {
-      const facts = { start, load, options, services, results, failures };
-      const file = new URL(`../${options.suite}/RESULTS.md`, import.meta.url);
-      writeFileSync(file, await report(suite, facts));
-      console.error(`\nwritten: benchmarks/${options.suite}/RESULTS.md`);
+      record(options.suite, {
+        start: start.toISOString(),
+        commit: commit(),
+        minutes: Math.round((Date.now() - start.getTime()) / 60_000),
+        load,
+        rounds: options.rounds,
+        services: services.facts,
+        results,
+        failures,
+      });
+      writeReport(suite, options.suite);
     }
     return failures.length === 0 && results.every(({ error }) => error === undefined) ? 0 : 1;
   } finally {

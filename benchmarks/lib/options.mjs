@@ -9,13 +9,15 @@ const USAGE = `npm run bench -- <package> [options]
   --quick          small sizes, one round, under two minutes: a first look; RESULTS.md stays as it is
   --rounds <n>     how often everything is measured (5)
   --json           the rows as JSON on stdout
-  --no-build       measures what was built before`;
+  --no-build       measures what was built before
+  --report         writes RESULTS.md of the last full run again, without measuring`;
 
 const DEFINITION = {
   only: { type: 'string' },
   quick: { type: 'boolean', default: false },
   rounds: { type: 'string' },
   json: { type: 'boolean', default: false },
+  report: { type: 'boolean', default: false },
   build: { type: 'boolean', default: true },
 };
 

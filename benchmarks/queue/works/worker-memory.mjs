@@ -1,6 +1,5 @@
 import { runChild } from '../../lib/child.mjs';
 import { interleave } from '../../lib/rounds.mjs';
-import { median } from '../../lib/statistics.mjs';
 import { atMost, format, row } from '../../lib/table.mjs';
 import { contenders, hasSubpath } from '../contenders.mjs';
 import { emptyPlace } from '../places.mjs';
@@ -12,7 +11,7 @@ export const memoryWork = {
   name: 'worker-memory',
   title: 'Memory of a worker process that drains 100,000 tasks',
   async run(context) {
-    const { oursRedis, oursPostgres, bullmq, graphileBatched } = contenders;
+    const { oursRedis, oursPostgres, bullmq } = contenders;
     const all = [
       ...(hasSubpath('redis') ? [oursRedis] : []),
       oursPostgres,
@@ -38,7 +37,6 @@ export const memoryWork = {
           target: atMost(0.8),
         }),
       );
-    const what = `Peak memory of a worker that drains ${format(tasks)} tasks, ${graphileBatched.label}`;
-    return { rows, reference: [{ what, value: `${format(median(of(graphileBatched)))} MiB` }] };
+    return { rows };
   },
 };
