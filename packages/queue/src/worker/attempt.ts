@@ -1,8 +1,14 @@
 import type { Clock, ClockTimer } from '../clock.js';
 import { QueueError } from '../errors.js';
-import type { ClaimedTask } from '../store.js';
-import type { AttemptSpan } from '../telemetry.js';
+import type { ClaimedTask, Settlement } from '../store.js';
 import type { Runner } from './runners.js';
+import type { Traced } from './tracing.js';
+
+/**
+ * Hears how the lease of an attempt is to be settled: undefined when that is not ours any more (lease lost), or not
+ * safe to say (the worker closes and the handler still runs: the lease will run out).
+ */
+export type AttemptEnd = (attempt: Attempt, settlement: Settlement | undefined) => void;
 
 /** Why an attempt was told to stop. */
 export type StopReason = 'lost' | 'timeout' | 'closed' | 'cancelled';
@@ -32,9 +38,9 @@ export class Attempt {
   /** Whether it was completed in a transaction of the handler's. */
   completedIn = false;
   /** Its span, where it has one of its own. */
-  traced: AttemptSpan | undefined = undefined;
-  /** What takes the attempt's slot away when its handler outlives the grace after an abort. */
-  onGiveUp: (() => void) | undefined = undefined;
+  traced: Traced | undefined = undefined;
+  /** Is called once, when the attempt has ended: see {@link AttemptEnd}. */
+  done: AttemptEnd = () => undefined;
   #controller: AbortController | undefined = undefined;
   #stopped: StopReason | undefined = undefined;
   #grace: ClockTimer | undefined = undefined;
@@ -64,15 +70,22 @@ export class Attempt {
     return this.#ended;
   }
 
-  /** Aborts the signal; after the grace the attempt is given up. A lost lease overrides any other reason. */
-  stop(reason: StopReason, clock: Clock, graceMs: number): void {
+  /**
+   * Aborts the signal; after the grace `giveUp` is called. A lost lease overrides any other reason.
+   */
+  stop(
+    reason: StopReason,
+    clock: Clock,
+    graceMs: number,
+    giveUp: (attempt: Attempt) => void,
+  ): void {
     if (this.#ended) return;
     if (this.#stopped !== undefined) {
       if (reason === 'lost') this.#stopped = reason;
       return;
     }
     this.#stopped = reason;
-    this.#grace = clock.setTimeout(() => this.onGiveUp?.(), graceMs);
+    this.#grace = clock.setTimeout(() => giveUp(this), graceMs);
     this.#abort(reason);
   }
 

@@ -5,18 +5,8 @@ import { fail } from '../telemetry.js';
 import type { Attempt } from './attempt.js';
 import { settlementOf } from './failure.js';
 
-/**
- * Is called once for every attempt with how its lease is to be settled: undefined when that is not ours any more
- * (lease lost), or not safe to say (the worker closes and the handler still runs: the lease will run out).
- */
-export type AttemptEnd = (attempt: Attempt, settlement: Settlement | undefined) => void;
-
 /** Ends an attempt and its span, unless it ended before. */
-export function endAttempt(
-  attempt: Attempt,
-  settlement: Settlement | undefined,
-  done: AttemptEnd,
-): void {
+export function endAttempt(attempt: Attempt, settlement: Settlement | undefined): void {
   if (attempt.ended) return;
   attempt.end();
   const span = attempt.traced?.span;
@@ -28,7 +18,7 @@ export function endAttempt(
     }
     span.end();
   }
-  done(attempt, settlement);
+  attempt.done(attempt, settlement);
 }
 
 function thrown(entry: HistoryEntry): Error {
@@ -57,6 +47,11 @@ export function overtaken(attempt: Attempt): Settlement | undefined {
   if (attempt.stopped === 'timeout') return failed(attempt, attempt.stopError());
   // The store knows of the cancellation and makes it the end of the task, whatever the settlement says.
   return attempt.stopped === 'cancelled' ? handedBack(attempt) : undefined;
+}
+
+/** Ends an attempt whose handler outlived the grace after its signal aborted. */
+export function giveUp(attempt: Attempt): void {
+  endAttempt(attempt, overtaken(attempt));
 }
 
 function handedBack({ task: { id, epoch } }: Attempt): Settlement {

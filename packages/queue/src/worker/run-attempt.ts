@@ -1,30 +1,30 @@
 import { context } from '@opentelemetry/api';
 import type { TaskHandler } from '../task.js';
-import { attemptSpan } from '../telemetry.js';
+
 import type { Attempt } from './attempt.js';
-import { type AttemptEnd, endAttempt, failure, overtaken, payloadOf, success } from './outcome.js';
+import { endAttempt, failure, payloadOf, success } from './outcome.js';
 import { AttemptContext } from './task-context.js';
+import { traceAttempt } from './tracing.js';
 
 /**
  * Runs a handler once. A handler that returns no promise ends within the call, and promises are made only where the
  * handler makes one: at hundreds of thousands of tasks a second they are what the time goes to.
  */
-export function runAttempt(attempt: Attempt, handler: TaskHandler, done: AttemptEnd): void {
-  const traced = attemptSpan(attempt.task);
+export function runAttempt(attempt: Attempt, handler: TaskHandler): void {
+  const traced = traceAttempt(attempt.task);
   attempt.traced = traced;
-  attempt.onGiveUp = () => endAttempt(attempt, overtaken(attempt), done);
   try {
     const value: unknown = context.with(traced.context, handled, undefined, attempt, handler);
     if (isThenable(value)) {
       value.then(
-        (result) => resolved(attempt, result, done),
-        (error: unknown) => endAttempt(attempt, failure(attempt, error), done),
+        (result) => resolved(attempt, result),
+        (error: unknown) => endAttempt(attempt, failure(attempt, error)),
       );
     } else {
-      resolved(attempt, value, done);
+      resolved(attempt, value);
     }
   } catch (error) {
-    endAttempt(attempt, failure(attempt, error), done);
+    endAttempt(attempt, failure(attempt, error));
   }
 }
 
@@ -38,13 +38,13 @@ function handled(attempt: Attempt, handler: TaskHandler): unknown {
 }
 
 /** The handler came to an end of its own. */
-export function resolved(attempt: Attempt, value: unknown, done: AttemptEnd): void {
+export function resolved(attempt: Attempt, value: unknown): void {
   if (attempt.ended) return;
   const settlement = success(attempt, value);
   if (settlement instanceof Promise) {
-    void settlement.then((settled) => endAttempt(attempt, settled, done));
+    void settlement.then((settled) => endAttempt(attempt, settled));
   } else {
-    endAttempt(attempt, settlement, done);
+    endAttempt(attempt, settlement);
   }
 }
 

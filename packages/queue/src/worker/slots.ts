@@ -4,6 +4,7 @@ import { Backlog } from './backlog.js';
 import { Deadlines } from './deadlines.js';
 import { isBatchHandler } from './handlers.js';
 import type { WorkerSettings } from './options.js';
+import { giveUp } from './outcome.js';
 import { Prefetch } from './prefetch.js';
 import { reportStarted } from './report.js';
 import { runAttempt } from './run-attempt.js';
@@ -99,29 +100,37 @@ export class Slots {
   }
 
   /** Starts what has a free slot. */
-  pump(): void {
+  pump(now: number = this.#settings.clock.now()): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    const { clock, leaseMs } = this.#settings;
-    while (this.#open && this.#used < this.#limit && this.#backlog.size > 0) {
-      const now = clock.now();
-      if (this.#turn.isOver(now)) {
-        this.#turn.next(() => this.pump());
-        break;
-      }
-      const attempt = this.#backlog.shift();
-      if (attempt === undefined) break;
-      // The process stood still for so long that another worker may have the task.
-      if (now - attempt.renewedAt >= leaseMs) this.#host.unstarted(attempt.task);
-      else this.#start(attempt, now);
+    for (let at = now; this.#hasNext(); at = this.#settings.clock.now()) {
+      if (!this.#startNext(at)) break;
     }
     this.#pumping = false;
     this.#host.freed();
   }
 
+  #hasNext(): boolean {
+    return this.#open && this.#used < this.#limit && this.#backlog.size > 0;
+  }
+
+  /** Starts the next task. False when that is left to the next turn. */
+  #startNext(now: number): boolean {
+    if (this.#turn.isOver(now)) {
+      this.#turn.next(() => this.pump());
+      return false;
+    }
+    const attempt = this.#backlog.shift();
+    // The process stood still for so long that another worker may have the task.
+    if (attempt !== undefined && now - attempt.renewedAt >= this.#settings.leaseMs)
+      this.#host.unstarted(attempt.task);
+    else if (attempt !== undefined) this.#start(attempt, now);
+    return true;
+  }
+
   /** Tells an attempt to stop. */
   stop(attempt: Attempt, reason: StopReason): void {
-    attempt.stop(reason, this.#settings.clock, this.#settings.abortGraceMs);
+    attempt.stop(reason, this.#settings.clock, this.#settings.abortGraceMs, giveUp);
   }
 
   /** Tells every attempt to stop. */
@@ -173,20 +182,23 @@ export class Slots {
     if (this.#used > this.#peak) this.#peak = this.#used;
     const { handler } = first.runner;
     if (!isBatchHandler(handler)) {
+      first.done = this.#endOfOne;
       this.#enter(first, now);
-      runAttempt(first, handler, this.#endOfOne);
+      runAttempt(first, handler);
       return;
     }
     const size = handler.batchSize - 1;
     const rest = this.#backlog.take(size, (attempt) => attempt.runner === first.runner);
     const attempts = [first, ...rest];
-    for (const attempt of attempts) this.#enter(attempt, now);
     let left = attempts.length;
-    void runBatch(attempts, handler, (attempt, settlement) => {
-      const ended = this.#leave(attempt, settlement);
-      if (--left > 0) return;
-      this.#free(ended, ended - now);
-    });
+    for (const attempt of attempts) {
+      attempt.done = (ended, settlement) => {
+        const at = this.#leave(ended, settlement);
+        if (--left === 0) this.#free(at, at - now);
+      };
+      this.#enter(attempt, now);
+    }
+    void runBatch(attempts, handler);
   }
 
   #enter(attempt: Attempt, now: number): void {
@@ -217,6 +229,6 @@ export class Slots {
   #free(now: number, durationMs: number): void {
     if (--this.#used === 0) this.#prefetch.idle(now);
     this.#prefetch.ended(Math.max(0, durationMs));
-    this.pump();
+    this.pump(now);
   }
 }
