@@ -235,8 +235,8 @@ export class Alerts implements AsyncDisposable {
     this.#timer?.clear();
     this.#stopObserving();
     const drained = await new Promise<boolean>((resolve) => {
+      // Not unref'd: what is waited for has unref'd timers only, and the process would end before this does.
       const timer = clock.setTimeout(() => resolve(false), deadlineMs);
-      timer.unref();
       void this.#drained().then(() => {
         timer.clear();
         resolve(true);

@@ -4,6 +4,7 @@ import {
   type AlertRule,
   type AlertStore,
   type AlertsOptions,
+  type Clock,
   createAlerts,
   logNotifier,
   memoryStore,
@@ -12,6 +13,14 @@ import {
 } from '../src/index.js';
 import { alertOutputs } from '../src/schemas.js';
 import { virtualClock } from '../src/testing.js';
+
+function once(work: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) work();
+    done = true;
+  };
+}
 
 /** Alerts over one value that a test sets, with a notifier that writes down what it is told. */
 function bench(rule: Partial<AlertRule> = {}, options: Partial<AlertsOptions> = {}) {
@@ -271,6 +280,41 @@ describe('start and close', () => {
     expect(alerts.stats().evaluations).toBe(4);
     await expect(alerts.evaluate()).rejects.toMatchObject({ code: 'ALERT_CLOSED' });
     expect((await alerts.close()).drained).toBe(true);
+  });
+
+  it('keeps the process alive while it closes, and at no other time', async () => {
+    const clock = virtualClock();
+    let holding = 0;
+    const holdingClock: Clock = {
+      now: clock.now,
+      setTimeout(fn, ms) {
+        const release = once(() => {
+          holding -= 1;
+        });
+        holding += 1;
+        const timer = clock.setTimeout(() => {
+          release();
+          fn();
+        }, ms);
+        return {
+          unref: release,
+          clear() {
+            release();
+            timer.clear();
+          },
+        };
+      },
+    };
+    const notifiers = [{ name: 'hangs', notify: () => new Promise<void>(() => {}) }];
+    const { alerts, at } = bench({}, { clock: holdingClock, notifiers });
+    alerts.start();
+    await at(95);
+    expect(holding).toBe(0);
+    const closed = alerts.close({ deadline: '5s' });
+    expect(holding).toBe(1);
+    await clock.advance(5_000);
+    expect(await closed).toMatchObject({ drained: false });
+    expect(holding).toBe(0);
   });
 
   it('keeps its interval when the clock is set back', async () => {
