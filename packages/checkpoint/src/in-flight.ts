@@ -39,8 +39,8 @@ export class InFlight {
   async #drain(deadlineMs: number): Promise<CloseReport> {
     const startedAt = this.#clock.now();
     const drained = await new Promise<boolean>((resolve) => {
+      // Not unref'd: when nothing else keeps the process, it would end before the caller learns how this did.
       const timer = this.#clock.setTimeout(() => resolve(false), deadlineMs);
-      timer.unref();
       void Promise.allSettled(this.#running).then(() => {
         timer.clear();
         resolve(true);

@@ -360,6 +360,30 @@ describe('integrity', () => {
 });
 
 describe('close', () => {
+  it('comes to its end at the deadline, and keeps the process alive until then', async () => {
+    let unrefs = 0;
+    const checkpoints = createCheckpoints({
+      store: memoryStore(),
+      clock: {
+        now: Date.now,
+        setTimeout(fn, ms) {
+          const timer = setTimeout(fn, ms);
+          return {
+            clear: () => clearTimeout(timer),
+            unref() {
+              unrefs += 1;
+            },
+          };
+        },
+      },
+    });
+    checkpoints.register('s', { restore: () => new Promise(() => {}) });
+    await checkpoints.save('s', 1);
+    void checkpoints.rollback('s', { to: 1, by: 'ann', reason: 'never ends' });
+    expect((await checkpoints.close({ deadline: 20 })).drained).toBe(false);
+    expect(unrefs).toBe(0);
+  });
+
   it('waits for running calls, then refuses new ones', async () => {
     const { checkpoints } = templates();
     const running = checkpoints.save('s', 1);
