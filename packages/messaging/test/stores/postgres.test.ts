@@ -241,16 +241,19 @@ for (const engine of testDatabases()) {
         await made.init();
         const held = newMessage({ clientId: 'held' });
         await made.accept([held], RULES);
-        const { promise: release, resolve } = withResolver();
+        const locked = withResolver();
+        const released = withResolver();
         const frozen = db.transaction(async (tx) => {
           await tx.query(`select 1 from m${schema}.messaging_sessions for update`);
-          await release;
+          locked.resolve();
+          await released.promise;
         });
+        await locked.promise;
         const clients = ['ann', 'held', 'bob', 'held', 'eve'];
         const results = await Promise.allSettled(
           clients.map((clientId) => made.accept([newMessage({ clientId })], RULES)),
         );
-        resolve();
+        released.resolve();
         await frozen;
         expect(results.map(({ status }) => status)).toEqual(
           clients.map((client) => (client === 'held' ? 'rejected' : 'fulfilled')),
