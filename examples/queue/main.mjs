@@ -29,8 +29,8 @@ const worker = createWorker(queue, [
 const endOf = (to) =>
   new Promise((resolve) => {
     for (const type of ['task.completed', 'task.dead']) {
-      queue.on(type, async ({ subject }) => {
-        if ((await admin.get(subject)).payload.to === to) resolve(type);
+      queue.on(type, ({ subject }) => {
+        void admin.get(subject).then(({ payload }) => payload.to === to && resolve(type));
       });
     }
   });
