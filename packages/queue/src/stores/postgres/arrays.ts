@@ -64,13 +64,14 @@ export interface Sorted {
 type Completed = Extract<Settlement, { outcome: 'completed' }>;
 type Other = Exclude<Settlement, { outcome: 'completed' }>;
 
-/** A statement can change a row only once: the first settlement of a task counts, its doubles are stale. */
+/** A statement can change a row only once: the first settlement of a lease counts, its doubles are stale. */
 export function sortSettlements(settlements: readonly Settlement[]): Sorted {
   const seen = new Set<string>();
   const sorted: Sorted = { completed: [], others: [] };
   for (const [place, settlement] of settlements.entries()) {
-    if (seen.has(settlement.id)) continue;
-    seen.add(settlement.id);
+    const lease = `${settlement.id} ${settlement.epoch}`;
+    if (seen.has(lease)) continue;
+    seen.add(lease);
     if (settlement.outcome === 'completed') sorted.completed.push({ settlement, place });
     else sorted.others.push({ settlement, place });
   }

@@ -67,5 +67,19 @@ function limitsOf(row: Row): QueueStats['limits'] {
   const rate = max === null || windowMs === null ? null : { max, windowMs };
   const none = concurrency === null && rate === null && groupDefaults === null;
   if (none && Object.keys(groups).length === 0) return undefined;
-  return { concurrency, rate, groupDefaults, groups };
+  return {
+    concurrency,
+    rate,
+    groupDefaults: groupDefaults === null ? null : inOrder(groupDefaults),
+    groups: Object.fromEntries(Object.entries(groups).map(([key, own]) => [key, inOrder(own)])),
+  };
+}
+
+/** The database orders fields in its own way. */
+function inOrder({ concurrency, rate, weight }: GroupLimits): GroupLimits {
+  return {
+    ...(concurrency === undefined ? {} : { concurrency }),
+    ...(rate === undefined ? {} : { rate: rate && { max: rate.max, windowMs: rate.windowMs } }),
+    ...(weight === undefined ? {} : { weight }),
+  };
 }
