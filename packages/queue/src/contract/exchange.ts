@@ -27,6 +27,7 @@ export type Settlement =
 export interface ExchangeRequest {
   /** Unique to the worker instance: part of the fence. */
   readonly worker: string;
+  /** At most one of each task: of more, a store may take the first and call the others stale. */
   readonly settle: readonly Settlement[];
   readonly extend: readonly Extension[];
   /** Claims at most `limit` tasks altogether, from the queues in the order given. */
