@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { SqlDatabase } from './database.js';
-import { SqlError } from './errors.js';
+import { isSqlError, SqlError } from './errors.js';
 import { wholeNumber } from './options.js';
 import { refuseInsideTransaction } from './scope.js';
 
@@ -23,7 +23,7 @@ export interface GroupCommitOptions<Item, Result> {
   concurrency?: number;
   /**
    * Whether a batch that fails is tried again in halves, until what fails is alone: the others then succeed, for some
-   * more flushes. Only for a `flush` that leaves nothing behind when it rejects.
+   * more flushes. Only for a `flush` that leaves nothing behind when it rejects. Not when the database is away.
    * @defaultValue false
    */
   isolateFailures?: boolean;
@@ -58,6 +58,11 @@ export function groupCommit<Item, Result>(
   options: GroupCommitOptions<Item, Result>,
 ): GroupCommit<Item, Result> {
   return new Batcher(options);
+}
+
+/** Whether the database is away: then no item is to blame, and halves would only wait once more each. */
+function isOutage(error: unknown): boolean {
+  return isSqlError(error) && (error.code === 'SQL_UNAVAILABLE' || error.code === 'SQL_CLOSED');
 }
 
 class Batcher<Item, Result> implements GroupCommit<Item, Result> {
@@ -132,7 +137,7 @@ class Batcher<Item, Result> implements GroupCommit<Item, Result> {
     try {
       this.#settle(batch, await this.#flush(batch));
     } catch (error) {
-      if (batch.length === 1 || !this.#options.isolateFailures) {
+      if (batch.length === 1 || !this.#options.isolateFailures || isOutage(error)) {
         for (const entry of batch) entry.reject(error);
         return;
       }

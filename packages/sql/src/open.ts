@@ -35,6 +35,13 @@ export interface OpenOptions {
    */
   statementTimeout?: Duration;
   /**
+   * Longest time a transaction may stay open while nothing is asked of the server; 0 for no limit. The server then ends
+   * it with its connection, so that a process that hangs or is frozen does not hold its locks for ever. An embedded
+   * database has one process and no such limit.
+   * @defaultValue `'1m'`
+   */
+  idleInTransactionTimeout?: Duration;
+  /**
    * Name of the connections in `pg_stat_activity`.
    * @defaultValue `'holdfast'`
    */
@@ -110,6 +117,10 @@ function urlOptions(
     max: wholeNumber('pool.max', pool.max ?? 10, 1, 10_000),
     idleTimeoutMs: milliseconds('pool.idleTimeout', pool.idleTimeout ?? '30s'),
     connectTimeoutMs: milliseconds('pool.connectTimeout', pool.connectTimeout ?? '10s'),
+    idleInTransactionTimeoutMs: milliseconds(
+      'idleInTransactionTimeout',
+      options.idleInTransactionTimeout ?? '1m',
+    ),
     applicationName: options.applicationName ?? 'holdfast',
   };
 }

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { groupCommit, openDatabase } from '../src/index.js';
+import { groupCommit, openDatabase, SqlError } from '../src/index.js';
 
 const tick = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -96,6 +96,20 @@ describe('groupCommit', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('blames no item while the database is away', async () => {
+    let flushes = 0;
+    const group = groupCommit<number, number>({
+      isolateFailures: true,
+      flush: () => {
+        flushes += 1;
+        return Promise.reject(new SqlError('SQL_UNAVAILABLE', 'away'));
+      },
+    });
+    const results = await Promise.allSettled([1, 2, 3, 4].map((item) => group.add(item)));
+    expect(results.every(({ status }) => status === 'rejected')).toBe(true);
+    expect(flushes).toBe(1);
   });
 
   it('fails the whole batch otherwise, and goes on with the next', async () => {

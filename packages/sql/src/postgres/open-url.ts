@@ -13,13 +13,23 @@ export interface UrlOptions {
   idleTimeoutMs: number;
   connectTimeoutMs: number;
   statementTimeoutMs: number;
+  idleInTransactionTimeoutMs: number;
   applicationName: string;
   logger: Logger;
 }
 
-/** The formats that values are read in, whatever the server's configuration says. */
-function sessionSettings(statementTimeoutMs: number): string {
-  return `SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; SET bytea_output = 'hex'; SET statement_timeout = ${statementTimeoutMs}`;
+/** The formats that values are read in, whatever the server's configuration says, and the limits. */
+function sessionSettings(options: UrlOptions): string {
+  const settings = {
+    datestyle: "'ISO'",
+    intervalstyle: "'postgres'",
+    bytea_output: "'hex'",
+    statement_timeout: Math.ceil(options.statementTimeoutMs),
+    idle_in_transaction_session_timeout: Math.ceil(options.idleInTransactionTimeoutMs),
+  };
+  return Object.entries(settings)
+    .map(([name, value]) => `SET ${name} = ${value}`)
+    .join('; ');
 }
 
 function poolConfig(options: UrlOptions): PoolConfig {
@@ -43,7 +53,7 @@ export async function openUrl(options: UrlOptions, hooks: EngineHooks): Promise<
     ...config,
     onConnect: async (client) => {
       const settings: PgStatement = {
-        text: sessionSettings(options.statementTimeoutMs),
+        text: sessionSettings(options),
         query_timeout: options.connectTimeoutMs,
       };
       await client.query(settings);

@@ -55,6 +55,21 @@ describe.skipIf(!POSTGRES_URL)('a PostgreSQL server behind a bad network', () =>
     );
   });
 
+  it('ends the transaction of a process that says nothing more, and frees its locks', async () => {
+    const hung = await openDatabase({ url: server.url, idleInTransactionTimeout: 100 });
+    opened.push(hung);
+    await direct.query('INSERT INTO written VALUES (7007)');
+    const asleep = hung.transaction(async (tx) => {
+      await tx.query('UPDATE written SET id = id WHERE id = 7007');
+      // Waits for the lock that the server takes from this very transaction.
+      await direct.query('UPDATE written SET id = id WHERE id = 7007');
+      await tx.query('SELECT 1');
+    });
+    await expect(asleep).rejects.toMatchObject({ code: 'SQL_UNAVAILABLE' });
+    await direct.query('DELETE FROM written WHERE id = 7007');
+    expect((await hung.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  });
+
   it('gives up a server that falls silent, a second after it should have answered', async () => {
     const impatient = await open({ statementTimeout: 100 });
     await impatient.query('SELECT 1');
