@@ -1,9 +1,9 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { build } from './build.mjs';
 import { chooseWorks, readOptions, UsageError } from './options.mjs';
-import { commit, report } from './report.mjs';
+import { keepRun, keepWorks, writeReport } from './record.mjs';
 import { startServices } from './services.mjs';
 import { printRows } from './table.mjs';
 
@@ -32,6 +32,7 @@ async function runWorks(works, context) {
       continue;
     }
     const start = Date.now();
+    context.work = work.name;
     console.error(`\n${work.name}: ${work.title}`);
     try {
       const { rows = [], reference = [] } = (await work.run(context)) ?? {};
@@ -47,27 +48,11 @@ async function runWorks(works, context) {
   return results;
 }
 
-/** What the last full run of a suite gave, so that its report can be written again. */
-const recordOf = (name) => new URL(`../.data/${name}.json`, import.meta.url);
-
-function record(name, facts) {
-  const plain = (_, value) =>
-    value instanceof Error ? { message: value.message, run: value.run } : value;
-  mkdirSync(new URL('.', recordOf(name)), { recursive: true });
-  writeFileSync(recordOf(name), JSON.stringify(facts, plain));
-}
-
-function writeReport(suite, name) {
-  const facts = JSON.parse(readFileSync(recordOf(name), 'utf8'));
-  writeFileSync(new URL(`../${name}/RESULTS.md`, import.meta.url), report(suite, name, facts));
-  console.error(`\nwritten: benchmarks/${name}/RESULTS.md`);
-}
-
 async function main() {
   const options = readOptions(process.argv.slice(2), suites());
   const { suite } = await import(`../${options.suite}/index.mjs`);
   if (options.report) {
-    writeReport(suite, options.suite);
+    writeReport(options.suite, suite);
     return 0;
   }
   const works = chooseWorks(suite.works, options.only);
@@ -86,7 +71,7 @@ async function main() {
       progress: (text) => console.error(`  ${text}`),
       /** Told of runs that gave no figure. */
       failed(error) {
-        failures.push(error);
+        failures.push(Object.assign(error, { work: context.work }));
         console.error(`  a run failed: ${error.message}`);
       },
     };
@@ -96,19 +81,17 @@ async function main() {
     const rows = results.flatMap((result) => result.rows);
     if (options.json) console.log(JSON.stringify(rows.map(({ json }) => json)));
     else printRows(rows);
-    if (options.records) {
-      record(options.suite, {
-        start: start.toISOString(),
-        commit: commit(),
-        minutes: Math.round((Date.now() - start.getTime()) / 60_000),
-        load,
-        rounds: options.rounds,
-        services: services.facts,
-        results,
-        failures,
-      });
-      writeReport(suite, options.suite);
-    }
+    const run = {
+      start,
+      load,
+      rounds: options.rounds,
+      services: services.facts,
+      results,
+      failures,
+    };
+    if (options.update) keepWorks(options.suite, suite, run);
+    else if (options.records) keepRun(options.suite, run);
+    if (options.update || options.records) writeReport(options.suite, suite);
     return failures.length === 0 && results.every(({ error }) => error === undefined) ? 0 : 1;
   } finally {
     await services.stop();

@@ -6,6 +6,7 @@ export class UsageError extends Error {}
 const USAGE = `npm run bench -- <package> [options]
 
   --only <names>   only works whose name contains one of these, separated by commas; RESULTS.md stays as it is
+  --update         with --only: puts these works into the RESULTS.md of the last full run
   --quick          small sizes, one round, under two minutes: a first look; RESULTS.md stays as it is
   --rounds <n>     how often everything is measured (5)
   --json           the rows as JSON on stdout
@@ -17,6 +18,7 @@ const DEFINITION = {
   quick: { type: 'boolean', default: false },
   rounds: { type: 'string' },
   json: { type: 'boolean', default: false },
+  update: { type: 'boolean', default: false },
   report: { type: 'boolean', default: false },
   build: { type: 'boolean', default: true },
 };
@@ -33,6 +35,9 @@ export function readOptions(args, suites) {
   const [suite] = positionals;
   if (positionals.length !== 1 || !suites.includes(suite)) {
     throw new UsageError(`Expected one of: ${suites.join(', ')}\n\n${USAGE}`);
+  }
+  if (values.update && (values.quick || values.only === undefined)) {
+    throw new UsageError('Expected --update with --only, and without --quick');
   }
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
   if (!Number.isInteger(rounds) || rounds < 1) {
