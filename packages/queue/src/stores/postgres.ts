@@ -5,11 +5,14 @@ import type {
   Alteration,
   Edit,
   EnqueueOutcome,
+  EventPage,
+  EventsRequest,
   ExchangeReply,
   ExchangeRequest,
   LeaseRef,
   NewTask,
   PageRequest,
+  QueueMinute,
   QueuePatch,
   QueueStats,
   QueueStore,
@@ -25,6 +28,7 @@ import type {
 import { Enqueuer } from './postgres/enqueuer.js';
 import { Exchanger } from './postgres/exchanger.js';
 import { createFunctions, dropFunctions } from './postgres/functions.js';
+import { Journal } from './postgres/journal.js';
 import { candidatesStatement, changeStatement, findStatement } from './postgres/queries.js';
 import { type TaskRow, toRecord } from './postgres/rows.js';
 import { Runner } from './postgres/runner.js';
@@ -62,6 +66,8 @@ const FEATURES: readonly StoreFeature[] = [
   'edits',
   'move',
   'progress',
+  'events',
+  'metrics',
   'completeIn',
 ];
 
@@ -79,6 +85,7 @@ class PostgresStore implements QueueStore<PostgresTransaction> {
   readonly #enqueuer: Enqueuer;
   readonly #exchanger: Exchanger;
   readonly #schedules: Schedules;
+  readonly #journal: Journal;
   readonly #subscriptions = new Set<AsyncDisposable>();
   #migration: Promise<void> | undefined;
   #closed = false;
@@ -97,6 +104,7 @@ class PostgresStore implements QueueStore<PostgresTransaction> {
     this.#runner = new Runner(db);
     this.#enqueuer = new Enqueuer(db, this.#runner, schema);
     this.#exchanger = new Exchanger(this.#runner, schema);
+    this.#journal = new Journal(this.#runner, schema);
     this.#schedules = new Schedules(db, this.#runner, this.#enqueuer, schema);
   }
 
@@ -229,8 +237,19 @@ class PostgresStore implements QueueStore<PostgresTransaction> {
     return this.#schedules.list(filter);
   }
 
+  async events(request: EventsRequest): Promise<EventPage> {
+    this.#open();
+    return this.#journal.events(request);
+  }
+
+  async minutes(queue: string, fromMs: number, toMs: number): Promise<QueueMinute[]> {
+    this.#open();
+    return this.#journal.minutes(queue, fromMs, toMs);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
+    this.#journal.close();
     const subscriptions = [...this.#subscriptions];
     this.#subscriptions.clear();
     await this.#enqueuer.close();

@@ -3,7 +3,10 @@ import { postgresStore } from '../../src/stores/postgres.js';
 import type { StoreHarness } from '../../src/testing.js';
 
 const SCHEMA = 'queue_test';
-const TABLES = ['task', 'finished', 'key', 'setting', 'group', 'rate', 'child', 'schedule'];
+const TABLES = [
+  ...['task', 'finished', 'key', 'setting', 'group', 'rate', 'child', 'schedule'],
+  ...['event', 'event_floor', 'minute'],
+];
 const START = '2026-01-01T00:00:00Z';
 
 /** Makes the store's clock stand still until it is moved, so that time in a test costs none. */

@@ -17,6 +17,8 @@ const FEATURES: readonly StoreFeature[] = [
   'edits',
   'move',
   'progress',
+  'events',
+  'metrics',
   'completeIn',
 ];
 
@@ -36,10 +38,6 @@ for (const database of testDatabases()) {
       {
         name: 'postgres',
         features: FEATURES,
-        absent: {
-          events: 'not kept yet',
-          metrics: 'not counted yet',
-        },
         create: () => frozenStore(db),
       },
     );

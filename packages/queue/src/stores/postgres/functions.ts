@@ -3,6 +3,7 @@ import { createControl, dropControl } from './functions/control.js';
 import { createEnqueue, dropEnqueue } from './functions/enqueue.js';
 import { createExchange, dropExchange } from './functions/exchange.js';
 import { createGoverned, dropGoverned } from './functions/governed.js';
+import { createJournal, dropJournal } from './functions/journal.js';
 import { createSweep, dropSweep } from './functions/sweep.js';
 
 /**
@@ -12,6 +13,7 @@ import { createSweep, dropSweep } from './functions/sweep.js';
  */
 export function createFunctions(s: string): string {
   const create = [
+    createJournal,
     createGoverned,
     createEnqueue,
     createExchange,
@@ -24,6 +26,14 @@ export function createFunctions(s: string): string {
 
 /** Undoes {@link createFunctions}. */
 export function dropFunctions(s: string): string {
-  const drop = [dropControl, dropChange, dropSweep, dropExchange, dropEnqueue, dropGoverned];
+  const drop = [
+    dropControl,
+    dropChange,
+    dropSweep,
+    dropExchange,
+    dropEnqueue,
+    dropGoverned,
+    dropJournal,
+  ];
   return drop.map((make) => make(s)).join('');
 }

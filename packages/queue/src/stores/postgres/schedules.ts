@@ -79,7 +79,12 @@ export class Schedules {
       let added = 0;
       for (const run of runs) {
         const [outcome] = await this.#enqueuer.add([taskOf(schedule, run)], tx);
-        if (outcome?.outcome === 'added') added++;
+        if (outcome?.outcome !== 'added') continue;
+        added++;
+        await tx.query(
+          `select ${this.#schema}.queue_note_v1('schedule.fired', $1, $2, $3, null, null, ${this.#schema}.queue_now())`,
+          [queue, id, schedule.task.name],
+        );
       }
       await tx.query(
         `update ${this.#schema}.queue_schedule set runs = runs + $3 where queue = $1 and id = $2`,

@@ -44,6 +44,7 @@ create index queue_task_scheduled on ${s}.queue_task (queue, run_at, seq)
   where state = 'scheduled' and blocked is null;
 create index queue_task_leased on ${s}.queue_task (queue, lease_until) where state = 'leased';
 create index queue_task_backlog on ${s}.queue_task (queue, grp, priority desc, tag, seq) where blocked = 'group';
+create index queue_task_children on ${s}.queue_task (queue) where blocked = 'children';
 create index queue_task_admitted on ${s}.queue_task (queue, grp) where state = 'ready' and grp is not null;
 
 create table ${s}.queue_finished (
@@ -118,6 +119,41 @@ create table ${s}.queue_child (
 );
 create index queue_child_parent on ${s}.queue_child (parent);
 
+-- What happened, one row for each kind in a call. An array of one element stands for all. Read in the order of
+-- transactions, up to the oldest that is still under way: so nothing turns up behind a reader's back.
+create table ${s}.queue_event (
+  id bigint generated always as identity,
+  xid xid8 not null default pg_current_xact_id(),
+  at timestamptz not null,
+  type text not null,
+  queues text[] not null,
+  subjects text[] not null,
+  names text[],
+  epochs integer[],
+  progress text,
+  primary key (xid, id)
+);
+-- The last event dropped.
+create table ${s}.queue_event_floor (xid xid8 not null, id bigint not null);
+
+-- Counts by the minute, one row for each call that counted; the sweep sums them up.
+create table ${s}.queue_minute (
+  queue text not null,
+  at bigint not null,
+  added bigint not null default 0,
+  started bigint not null default 0,
+  completed bigint not null default 0,
+  failed bigint not null default 0,
+  dead bigint not null default 0,
+  wait_ms float8 not null default 0,
+  wait_max float8 not null default 0,
+  run_ms float8 not null default 0,
+  run_max float8 not null default 0,
+  summed boolean not null default false
+);
+create index queue_minute_list on ${s}.queue_minute (queue, at);
+create index queue_minute_open on ${s}.queue_minute (at) where not summed;
+
 create table ${s}.queue_schedule (
   queue text not null,
   id text not null,
@@ -134,7 +170,19 @@ create index queue_schedule_due on ${s}.queue_schedule (next_run_at) where next_
 
 /** Undoes {@link createTables}. The schema stays: it may hold what others made. */
 export function dropTables(s: string): string {
-  const tables = ['schedule', 'child', 'rate', 'group', 'setting', 'key', 'finished', 'task'];
+  const tables = [
+    'schedule',
+    'minute',
+    'event_floor',
+    'event',
+    'child',
+    'rate',
+    'group',
+    'setting',
+    'key',
+    'finished',
+    'task',
+  ];
   return `
 ${tables.map((table) => `drop table ${s}.queue_${table};`).join('\n')}
 drop function ${s}.queue_ms(timestamptz);

@@ -108,6 +108,7 @@ function redriveText(s: string): string {
           or exists (select 1 from ${s}.queue_child c where c.child = x.id),
         array_append(x.history, v_entry)
       from (select (f).*) x;
+      perform ${s}.queue_note_v1('task.redriven', f.queue, v_id::text, f.name, f.epoch, null, v_now);
       perform ${s}.queue_join_v1(v_id, false, v_now);
       perform ${s}.queue_wait_v1(v_id, v_now);`;
 }

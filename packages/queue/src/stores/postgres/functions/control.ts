@@ -29,6 +29,10 @@ begin
       from jsonb_each(q.groups || coalesce(p_limits -> 'groups', '{}')) g where g.value <> 'null'
     )
   where q.queue = p_queue;
+  if p_paused is distinct from v_old.paused and p_paused is not null then
+    perform ${s}.queue_note_v1(case when p_paused then 'queue.paused' else 'queue.resumed' end, p_queue, p_queue, null,
+      null, null, v_now);
+  end if;
   -- What was counted in slices of another length says nothing any more.
   if p_limits ? 'rate' and v_window is distinct from v_old.rate_window then
     delete from ${s}.queue_rate t where t.queue = p_queue and t.grp = '';

@@ -1,3 +1,4 @@
+import { added, noted } from './journal.js';
 import { dueOf, PLANNER } from './planner.js';
 
 /** Columns of the parameters; one value stands for all tasks. */
@@ -48,6 +49,10 @@ begin
       m.headers, m.max, m.due, v_now, m.key, m.key_ttl, m.keep_completed, m.keep_dead,
       coalesce((select q.vtime from ${s}.queue_setting q where q.queue = m.queue), 0)
     from m where m.holder_id = m.id order by m.ord
+  ), noted as (
+    ${noted(s, "'task.added'", 'select m.queue, m.id, m.name, m.ord from m where m.holder_id = m.id', 'none')}
+  ), counted as (
+    ${added(s, 'select m.queue from m where m.holder_id = m.id')}
   )
   select m.ord, m.holder_id from m where m.holder_id <> m.id;
   -- Delivered at the commit of whatever transaction this is part of, and once for each queue.
@@ -131,6 +136,8 @@ begin
       n.key_ttl, n.key_free, n.keep_completed, n.keep_dead, n.grp, n.weight, n.fifo, n.on_failure,
       n.grp is not null or n.key_free or n.children is not null);
     perform ${s}.queue_join_v1(n.id, true, v_now);
+    perform ${s}.queue_note_v1('task.added', n.queue, n.id::text, n.name, null, null, v_now);
+    insert into ${s}.queue_minute (queue, at, added) values (n.queue, ${s}.queue_ms(v_now) / 60000 * 60000, 1);
     if n.children is null then
       perform ${s}.queue_arrive_v1(n.id, v_now);
     else
@@ -151,6 +158,7 @@ begin
       select f.id::text into v_text from unnest(v_children) with ordinality as c(id, ord)
       join ${s}.queue_finished f on f.id = c.id where f.state <> 'completed' order by c.ord limit 1;
       if v_text is not null and n.on_failure = 'fail' then
+        perform ${s}.queue_ran_v1(n.queue, 'dead', null, v_now);
         perform ${s}.queue_finish_v1(n.id, 'dead', json_build_object('kind', 'child', 'child', v_text,
           'at', ${s}.queue_ms(v_now), 'attempt', 0, 'epoch', 0)::text, null, v_now);
       end if;

@@ -1,4 +1,5 @@
 import { SHARED_COLUMNS, sharedOf } from '../tables.js';
+import { noted, ran, started } from './journal.js';
 import { dueOf, PLANNER } from './planner.js';
 
 /**
@@ -28,6 +29,8 @@ declare
   v_setting ${s}.queue_setting;
   v_tag float8;
   v_extended integer[] := '{}';
+  v_ended text[];
+  v_claimed text[] := '{}';
   r record;
 begin
   if exists (select 1 from ${s}.queue_setting q where q.governed) then
@@ -73,6 +76,10 @@ begin
     ${claimText(s)}
   end loop;
 
+  -- A queue that something was claimed from is not empty.
+  perform ${s}.queue_drained_v1(e.queue, v_now) from (select distinct u.queue from unnest(v_ended) as u(queue)) e
+  where e.queue <> all(v_claimed);
+
   o_now := ${s}.queue_ms(v_now);
   o_due := ${dueText(s)};
   return next;
@@ -98,12 +105,17 @@ function completedText(s: string): string {
       select ${sharedOf('g')}, 'completed', g.history, g.result, v_now,
         v_now + g.keep_completed_ms * interval '1 millisecond'
       from gone g where g.keep_completed_ms > 0
+    ), noted as (
+      ${noted(s, "'task.completed'", 'select queue, id, name, epoch, ord from gone', 'epoch')}
+    ), counted as (
+      ${ran(s, 'completed', 'select queue, started_at from gone')}
     ), woken as (
       select pg_notify('${s}_queue', q.queue) from ${s}.queue_setting q
       where q.concurrency is not null and q.queue in (select queue from gone)
     )
-    select case when count(*) < cardinality(d_id) then coalesce(array_agg(g.ord::integer), '{}') end
-    into o_done from gone g where (select count(*) from woken) >= 0;`;
+    select case when count(*) < cardinality(d_id) then coalesce(array_agg(g.ord::integer), '{}') end,
+      array_agg(distinct g.queue)
+    into o_done, v_ended from gone g where (select count(*) from woken) >= 0;`;
 }
 
 /** Settles what the path of plain tasks left: special ones, one by one. */
@@ -153,7 +165,7 @@ function settledText(s: string): string {
       order by t.id for update of t
     ), gone as (
       delete from ${s}.queue_task t using held h where t.id = h.id and h.outcome = 'dead'
-      returning t.*, h.entry
+      returning t.*, h.entry, h.ord
     ), kept as (
       insert into ${s}.queue_finished (${SHARED_COLUMNS}, state, history, result, finished_at, expires_at)
       select ${sharedOf('g')}, 'dead', array_append(g.history, g.entry), null, v_now,
@@ -165,7 +177,17 @@ function settledText(s: string): string {
         attempts = t.attempts - case when h.outcome = 'released' then 1 else 0 end,
         history = case when h.entry is null then t.history else array_append(t.history, h.entry) end
       from held h where t.id = h.id and h.outcome <> 'dead'
-      returning t.queue
+      returning t.queue, t.id, t.name, t.epoch, t.started_at, h.outcome, h.ord
+    ), noted as (
+      ${noted(s, "'task.dead'", 'select queue, id, name, epoch, ord from gone', 'epoch')}
+    ), failures as (
+      ${noted(s, "'task.failed'", "select queue, id, name, epoch, ord from again where outcome = 'retry'", 'epoch')}
+    ), releases as (
+      ${noted(s, "'task.released'", "select queue, id, name, epoch, ord from again where outcome = 'released'", 'epoch')}
+    ), counted as (
+      ${ran(s, 'dead', 'select queue, started_at from gone')}
+    ), repeated as (
+      ${ran(s, 'failed', "select queue, started_at from again where outcome = 'retry'")}
     ), woken as (
       select pg_notify('${s}_queue', q.queue) from (
         select queue from again union
@@ -173,13 +195,14 @@ function settledText(s: string): string {
         where q.concurrency is not null and q.queue in (select queue from gone)
       ) q
     )
-    select coalesce(array_agg(h.ord::integer), '{}') into o_settled from held h
+    select coalesce(array_agg(h.ord::integer), '{}'), v_ended || (select array_agg(distinct g.queue) from gone g)
+    into o_settled, v_ended from held h
     where (select count(*) from woken) >= 0;`;
 }
 
 function extendedText(s: string): string {
   return `for r in
-      select t.id, x.ord, x.progress, t.state, t.queue, t.grp, t.cancelling
+      select t.id, x.ord, x.progress, t.state, t.queue, t.grp, t.cancelling, t.name, t.epoch
       from unnest(x_id, x_epoch, x_progress) with ordinality as x(id, epoch, progress, ord)
       join ${s}.queue_task t on x.id = t.id
       where t.epoch = x.epoch and t.holder = p_worker and t.state in ('leased', 'ready')
@@ -191,6 +214,9 @@ function extendedText(s: string): string {
           <= (select count(*) from ${s}.queue_task l where l.queue = r.queue and l.state = 'leased'));
       update ${s}.queue_task t set state = 'leased', lease_until = v_until, progress = coalesce(r.progress, t.progress)
       where t.id = r.id;
+      if r.progress is not null then
+        perform ${s}.queue_note_v1('task.progress', r.queue, r.id::text, r.name, r.epoch, r.progress, v_now);
+      end if;
       v_extended := array_append(v_extended, r.ord::integer);
       if r.cancelling then o_cancelling := array_append(o_cancelling, r.ord::integer); end if;
       if r.state = 'ready' and r.grp is not null then perform ${s}.queue_admit_v1(r.queue, r.grp, v_now); end if;
@@ -223,6 +249,9 @@ function promoteText(s: string): string {
     end if;`;
 }
 
+const STARTED =
+  'select queue, id, name, epoch, row_number() over (order by priority desc, tag, seq) as ord from claimed';
+
 function claimText(s: string): string {
   return `with picked as materialized (
       select p.ctid as place from ${s}.queue_task p where p.queue = v_queue and p.state = 'ready'
@@ -231,6 +260,10 @@ function claimText(s: string): string {
       update ${s}.queue_task t set state = 'leased', epoch = t.epoch + 1, attempts = t.attempts + 1,
         holder = p_worker, lease_until = v_until, started_at = v_now
       from picked p where t.ctid = p.place returning t.*
+    ), noted as (
+      ${noted(s, "'task.started'", STARTED, 'epoch')}
+    ), counted as (
+      ${started(s, 'select queue, run_at from claimed')}
     )
     select count(*), max(c.tag), string_agg(json_build_array(c.id, c.epoch, c.queue, c.name, c.payload, c.headers,
       c.priority, c.attempts, c.max_attempts, ${s}.queue_ms(c.enqueued_at), ${s}.queue_ms(c.run_at),
@@ -238,6 +271,7 @@ function claimText(s: string): string {
     into v_count, v_tag, v_text from claimed c;
     continue when v_count = 0;
     v_left := v_left - v_count;
+    v_claimed := array_append(v_claimed, v_queue);
     o_claimed := concat_ws(',', o_claimed, v_text);
     continue when v_setting.governed is not true;
     update ${s}.queue_setting q set vtime = v_tag where q.queue = v_queue and q.vtime < v_tag;

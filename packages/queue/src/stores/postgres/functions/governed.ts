@@ -213,6 +213,8 @@ begin
   if g.key_free and p_state <> 'completed' then
     delete from ${s}.queue_key k where k.queue = g.queue and k.key = g.key and k.task_id = p_id;
   end if;
+  perform ${s}.queue_note_v1('task.' || p_state, g.queue, p_id::text, g.name, nullif(g.epoch, 0), null, p_now);
+  perform ${s}.queue_drained_v1(g.queue, p_now);
 end $$;
 
 -- Children ended: worked off one by one, so that a long chain of failures needs no deep stack.
@@ -231,6 +233,7 @@ begin
       where c.child = v_ids[v_at] and p.blocked = 'children' order by p.seq
     loop
       if not v_completed and v_parent.on_failure = 'fail' then
+        perform ${s}.queue_ran_v1(v_parent.queue, 'dead', null, p_now);
         perform ${s}.queue_finish_v1(v_parent.id, 'dead', json_build_object('kind', 'child', 'child', v_ids[v_at],
           'at', ${s}.queue_ms(p_now), 'attempt', v_parent.attempts, 'epoch', v_parent.epoch)::text, null, p_now);
         v_ids := array_append(v_ids, v_parent.id);
@@ -267,7 +270,9 @@ begin
     and t.state in ('leased', 'ready') for update;
   if not found then return 'stale'; end if;
   if v_task.cancelling or p_outcome in ('completed', 'dead') then
-    if v_task.cancelling then p_result := null; end if;
+    if v_task.cancelling then p_result := null;
+    else perform ${s}.queue_ran_v1(v_task.queue, p_outcome, v_task.started_at, p_now);
+    end if;
     perform ${s}.queue_finish_v1(p_id, case when v_task.cancelling then 'cancelled' else p_outcome end, p_entry,
       p_result, p_now);
     perform ${s}.queue_ended_v1(array[p_id], p_outcome = 'completed' and not v_task.cancelling, p_now);
@@ -277,6 +282,11 @@ begin
     attempts = t.attempts - case when p_outcome = 'released' then 1 else 0 end,
     history = case when p_entry is null then t.history else array_append(t.history, p_entry) end
   where t.id = p_id;
+  if p_outcome = 'retry' then
+    perform ${s}.queue_ran_v1(v_task.queue, 'failed', v_task.started_at, p_now);
+  end if;
+  perform ${s}.queue_note_v1(case p_outcome when 'retry' then 'task.failed' else 'task.released' end, v_task.queue,
+    p_id::text, v_task.name, v_task.epoch, null, p_now);
   perform ${s}.queue_arrive_v1(p_id, p_now);
   if p_due > p_now and v_task.slot
     and (select g.fifo is null from ${s}.queue_group g where g.queue = v_task.queue and g.grp = v_task.grp)

@@ -1,4 +1,5 @@
 import { SHARED_COLUMNS, sharedOf } from '../tables.js';
+import { noted, pruneJournal, ran } from './journal.js';
 import { PLANNER } from './planner.js';
 
 const LAPSED = (
@@ -32,7 +33,15 @@ begin
   ), back as (
     update ${s}.queue_task t set state = 'ready', lease_until = null, history = late.history
     from late where t.id = late.id and not late.last
-    returning t.id, t.queue, t.name
+    returning t.id, t.queue, t.name, t.epoch, t.seq, t.started_at
+  ), lapses as (
+    ${noted(s, "'task.lapsed'", 'select queue, id, name, epoch, seq as ord from back union all select queue, id, name, epoch, seq from gone', 'epoch')}
+  ), deaths as (
+    ${noted(s, "'task.dead'", 'select queue, id, name, epoch, seq as ord from gone', 'epoch')}
+  ), repeated as (
+    ${ran(s, 'failed', 'select queue, started_at from back')}
+  ), counted as (
+    ${ran(s, 'dead', 'select queue, started_at from gone')}
   ), woken as (
     select pg_notify('${s}_queue', q.queue) from (
       select back.queue from back union
@@ -53,6 +62,11 @@ begin
     select t.* from ${s}.queue_task t where t.state = 'leased' and t.lease_until <= v_now and t.special
     order by t.lease_until limit p_limit for update skip locked
   loop
+    perform ${s}.queue_note_v1('task.lapsed', r.queue, r.id::text, r.name, r.epoch, null, v_now);
+    if not r.cancelling then
+      perform ${s}.queue_ran_v1(r.queue, case when r.attempts >= r.max_attempts then 'dead' else 'failed' end,
+        r.started_at, v_now);
+    end if;
     if r.cancelling or r.attempts >= r.max_attempts then
       perform ${s}.queue_finish_v1(r.id, case when r.cancelling then 'cancelled' else 'dead' end, ${LAPSED(s, 'r')},
         null, v_now);
@@ -71,6 +85,7 @@ begin
     return next;
   end loop;
   ${pruneText(s)}
+  ${pruneJournal(s)}
 end $$;
 `;
 }

@@ -1,0 +1,141 @@
+import type { EventPage, EventsRequest, QueueMinute, StoredEvent } from '../../store.js';
+import type { Runner } from './runner.js';
+
+/** How often a reader that waits looks again. */
+const LOOK_MS = 100;
+const CURSOR = /^(\d{1,19})-(\d{1,18})-(\d{1,9})$/;
+
+interface Row extends Record<string, unknown> {
+  id: string;
+  xid: string;
+  at: number;
+  type: StoredEvent['type'];
+  queues: string[];
+  subjects: string[];
+  names: string[] | null;
+  epochs: number[] | null;
+  progress: string | null;
+}
+
+interface Position {
+  readonly xid: string;
+  readonly id: string;
+  /** How many events of the row were read. */
+  readonly read: number;
+}
+
+/** Reads what the functions of the database noted. */
+export class Journal {
+  readonly #runner: Runner;
+  readonly #schema: string;
+  #closed = false;
+
+  constructor(runner: Runner, schema: string) {
+    this.#runner = runner;
+    this.#schema = schema;
+  }
+
+  /** Ends waiting. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  async events(request: EventsRequest): Promise<EventPage> {
+    const until = performance.now() + request.waitMs;
+    const first = positionOf(request.after);
+    let position = first ?? (await this.#end(request.after));
+    const gap = request.after !== undefined && first !== undefined && (await this.#isGap(first));
+    for (;;) {
+      const page = await this.#page(position, request);
+      position = page.position;
+      const done = page.events.length > 0 || this.#closed || performance.now() >= until;
+      if (done) return { events: page.events, cursor: cursorOf(position), gap };
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  }
+
+  async minutes(queue: string, fromMs: number, toMs: number): Promise<QueueMinute[]> {
+    const { rows } = await this.#runner.query<QueueMinute & Record<string, unknown>>({
+      text: `select at, sum(added)::bigint as added, sum(started)::bigint as started,
+          sum(completed)::bigint as completed, sum(failed)::bigint as failed, sum(dead)::bigint as dead,
+          sum(wait_ms) as "waitMs", max(wait_max) as "waitMaxMs", sum(run_ms) as "runMs", max(run_max) as "runMaxMs"
+        from ${this.#schema}.queue_minute where queue = $1 and at >= $2::float8 and at < $3::float8
+        group by at order by at`,
+      values: [queue, fromMs, toMs],
+    });
+    return [...rows];
+  }
+
+  async #page(
+    from: Position,
+    { queues, types, limit }: EventsRequest,
+  ): Promise<{ events: StoredEvent[]; position: Position }> {
+    const { rows } = await this.#runner.query<Row>({
+      text: `select id::text, xid::text, floor(extract(epoch from at) * 1000)::float8 as at, type, queues, subjects,
+          names, epochs, progress
+        from ${this.#schema}.queue_event
+        where (xid, id) >= ($1::text::xid8, $2::bigint) and xid < pg_snapshot_xmin(pg_current_snapshot())
+          and ($3::text[] is null or queues && $3) and ($4::text[] is null or type = any($4))
+        order by xid, id limit $5`,
+      values: [from.xid, from.id, queues ?? null, types ?? null, limit + 1],
+    });
+    const events: StoredEvent[] = [];
+    let position = from;
+    for (const row of rows) {
+      const { xid, id } = row;
+      const read = xid === from.xid && id === from.id ? from.read : 0;
+      for (let at = read; at < row.subjects.length && events.length < limit; at++) {
+        position = { xid, id, read: at + 1 };
+        const event = eventOf(row, at, cursorOf(position));
+        if (queues === undefined || queues.includes(event.queue)) events.push(event);
+      }
+      if (events.length >= limit) break;
+    }
+    return { events, position };
+  }
+
+  /** Where to begin: at the oldest, or with `latest` (or what is no cursor) after the newest. */
+  async #end(after: string | undefined): Promise<Position> {
+    const start = { xid: '0', id: '0', read: 0 };
+    if (after === undefined) return start;
+    const { rows } = await this.#runner.query<{ xid: string; id: string; read: number }>({
+      text: `select xid::text, id::text, cardinality(subjects) as read from ${this.#schema}.queue_event
+        where xid < pg_snapshot_xmin(pg_current_snapshot()) order by xid desc, id desc limit 1`,
+      values: [],
+    });
+    return rows[0] ?? start;
+  }
+
+  async #isGap(position: Position): Promise<boolean> {
+    const { rows } = await this.#runner.query({
+      text: `select 1 as one from ${this.#schema}.queue_event_floor where (xid, id) > ($1::text::xid8, $2::bigint)`,
+      values: [position.xid, position.id],
+    });
+    return rows.length > 0;
+  }
+}
+
+function positionOf(cursor: string | undefined): Position | undefined {
+  const [, xid, id, read] = CURSOR.exec(cursor ?? '') ?? [];
+  if (xid === undefined || id === undefined) return undefined;
+  return { xid, id, read: Number(read) };
+}
+
+function cursorOf({ xid, id, read }: Position): string {
+  return `${xid}-${id}-${read}`;
+}
+
+function eventOf(row: Row, index: number, cursor: string): StoredEvent {
+  const name = row.names?.[index];
+  const epoch = row.epochs?.[index];
+  return {
+    cursor,
+    at: row.at,
+    type: row.type,
+    queue: row.queues[index] ?? '',
+    subject: row.subjects[index] ?? '',
+    ...(name === undefined ? {} : { name }),
+    ...(epoch === undefined ? {} : { epoch }),
+    ...(row.progress === null ? {} : { progress: row.progress }),
+  };
+}
