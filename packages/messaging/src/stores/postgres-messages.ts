@@ -21,6 +21,9 @@ interface CommitItem {
   readonly enqueue: EnqueueInTransaction | undefined;
 }
 
+/** So many claims at the same moment find something each, although they look at the same rows. */
+const CONTENDERS = 4;
+
 const UNFINISHED = "('accepted', 'processing')";
 
 /** Takes messages and writes what became of them: concurrent commits share a transaction. */
@@ -52,13 +55,18 @@ export class PostgresMessages {
 
   async claim({ limit, leaseMs }: ClaimOptions): Promise<ClaimedMessage[]> {
     // A session's numbers are given under its row lock, so whoever sees a message sees all before it: the earliest
-    // unfinished one is known for certain, and no two workers ever hold messages of one session.
+    // unfinished one is known for certain, and no two workers ever hold messages of one session. What is finished stays
+    // so: between the look and the lock the earliest one can only have been taken or finished, which is checked again.
+    // One pass over the unfinished: asking for each message whether one is before it took 40 ms a claim when a single
+    // session had 10,000 of them.
     const { rows } = await this.#db.query<ClaimedMessageRow>(
-      `with ready as (
+      `with head as (
+         select distinct on (session_id) id, available_at from ${this.#schema}.messaging_messages
+         where status in ${UNFINISHED} order by session_id, seq
+       ), ready as (
          select m.id from ${this.#schema}.messaging_messages m
-         where m.status in ${UNFINISHED} and m.available_at <= now()
-           and not exists (select 1 from ${this.#schema}.messaging_messages e
-             where e.session_id = m.session_id and e.seq < m.seq and e.status in ${UNFINISHED})
+         where m.id in (select id from head where available_at <= now() order by id limit $1::int * ${CONTENDERS})
+           and m.status in ${UNFINISHED} and m.available_at <= now()
          order by m.id limit $1 for update of m skip locked
        )
        update ${this.#schema}.messaging_messages m
