@@ -116,25 +116,22 @@ export async function readEvents(
   return { ...page, gap: page.gap || gap };
 }
 
+const COUNTS = [
+  'added',
+  'started',
+  'completed',
+  'failed',
+  'dead',
+  'waitMs',
+  'runMs',
+  'waitMaxMs',
+  'runMaxMs',
+] as const;
+
 /** What MINUTES returned. */
 export function minutesReply(reply: unknown): QueueMinute[] {
-  return (reply as [number, string[]][]).map(([at, fields]) => {
-    const counts: Record<string, number> = {};
-    for (let index = 0; index < fields.length; index += 2) {
-      counts[fields[index] ?? ''] = Number(fields[index + 1]);
-    }
-    return { ...NOTHING, at, ...counts };
+  return (reply as [number, number[]][]).map(([at, counts]) => {
+    const named = COUNTS.map((name, index) => [name, counts[index] ?? 0]);
+    return { at, ...Object.fromEntries(named) } as QueueMinute;
   });
 }
-
-const NOTHING: Omit<QueueMinute, 'at'> = {
-  added: 0,
-  started: 0,
-  completed: 0,
-  failed: 0,
-  dead: 0,
-  waitMs: 0,
-  waitMaxMs: 0,
-  runMs: 0,
-  runMaxMs: 0,
-};

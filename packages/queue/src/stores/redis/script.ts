@@ -6,8 +6,7 @@ export interface Script {
   readonly sha: string;
 }
 
-/** Makes a script of parts, in their order. */
-export function script(...parts: readonly string[]): Script {
-  const source = parts.join('\n');
+/** Makes a script of its text. */
+export function script(source: string): Script {
   return { source, sha: createHash('sha1').update(source).digest('hex') };
 }

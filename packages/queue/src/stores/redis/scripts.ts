@@ -1,4 +1,5 @@
 import { ALTER, CONTROL, FIND, FIND_IDS, STATS } from './lua/admin.js';
+import { withConstants } from './lua/constants.js';
 import { ENQUEUE, ENQUEUE_PLAIN } from './lua/enqueue.js';
 import { EXCHANGE } from './lua/exchange.js';
 import { FINISH } from './lua/finish.js';
@@ -51,7 +52,7 @@ export type Scripts = Readonly<Record<Name, Script>>;
 export function scripts(clock: string): Scripts {
   const whole = Object.entries(PARTS).map(([name, body]) => [
     name,
-    script(clock, PRELUDE, QUEUES, GROUPS, TASKS, FINISH, body),
+    script(withConstants([clock, PRELUDE, QUEUES, GROUPS, TASKS, FINISH, body].join('\n'))),
   ]);
   return Object.fromEntries(whole) as Scripts;
 }

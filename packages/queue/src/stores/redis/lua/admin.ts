@@ -13,6 +13,7 @@ end
 
 /** Whether a task fits the filter, ARGV[1], as JSON; \`states\` is a text of their numbers. */
 const FITS = `
+model()
 local filter = cjson.decode(ARGV[1])
 local children
 if filter.childrenOf then
@@ -278,6 +279,7 @@ return changed
 
 /** ARGV: queue, the patch as JSON, in which null takes away. */
 export const CONTROL = `
+model()
 local q, patch = ARGV[1], cjson.decode(ARGV[2])
 local key = P .. 'q:' .. q
 redis.call('SADD', P .. 'queues', q)

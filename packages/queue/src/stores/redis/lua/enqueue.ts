@@ -202,6 +202,7 @@ for _, run in ipairs(runs) do
   if run.stride == 2 and run.more == '' then
     addMany(run, seq)
   else
+    model()
     for i = 1, run.count do
       local index = run.first + (i - 1) * run.stride
       local id = ARGV[index]

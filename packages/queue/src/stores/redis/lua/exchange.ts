@@ -87,7 +87,10 @@ for i = 1, l do
   n = n + 1
   ids[n] = ARGV[doneAt + 2 * long[i]]
 end
-if n > 0 then read(ids) end
+if n > 0 then
+  model()
+  read(ids)
+end
 
 -- Ends a lease. A task that was to be cancelled is, whatever its holder says.
 local function settle(place, id, epoch, outcome, absolute, wait, text)
@@ -185,6 +188,7 @@ local function claim(q, some, count)
         end
         local more = ''
         if bit.band(flags, HAS_MORE) ~= 0 then
+          model()
           local t = task(id)
           t[EPOCH], t[ATTEMPTS], t[HOLDER], t[STARTED], t[UNTIL] = epoch, attempts, worker, now, now + lease
           more = t[MORE]

@@ -2,6 +2,7 @@
 export const FINISH = `
 -- Makes what is due ready, and looks again at groups whose rate has room.
 local function promote(q)
+  model()
   local sched = P .. 'sched:' .. q
   local due = redis.call('ZRANGEBYSCORE', sched, '-inf', now, 'LIMIT', 0, 1000)
   if #due > 0 then
@@ -34,15 +35,16 @@ local function dueNext(q)
   return first
 end
 
+-- A minute's counts are one text, so that they take two commands whatever there is to count.
+local FIELDS = {'added', 'started', 'completed', 'failed', 'dead', 'waitMs', 'runMs', 'waitMaxMs', 'runMaxMs'}
 local function saveTallies(q, s)
   local key = P .. 'min:' .. string.format('%.0f', now - now % 60000) .. ':' .. q
-  for field, n in pairs(s.tallies) do redis.call('HINCRBY', key, field, string.format('%.0f', n)) end
-  for field, n in pairs(s.maxima or {}) do
-    if n > tonumber(redis.call('HGET', key, field) or 0) then
-      redis.call('HSET', key, field, string.format('%.0f', n))
-    end
-  end
-  redis.call('PEXPIRE', key, 90000000)
+  local row = redis.call('GET', key)
+  local counts = row and {struct.unpack('>ddddddddd', row)} or {0, 0, 0, 0, 0, 0, 0, 0, 0}
+  local new = s.tallies
+  for i = 1, 7 do counts[i] = counts[i] + (new[FIELDS[i]] or 0) end
+  for i = 8, 9 do counts[i] = max(counts[i], new[FIELDS[i]] or 0) end
+  redis.call('SET', key, struct.pack('>ddddddddd', unpack(counts, 1, 9)), 'PX', 90000000)
 end
 
 -- Keeps the state of groups; one of which nothing is left is forgotten.
@@ -83,8 +85,10 @@ local function finishCall()
   end
   if eventCount > 0 then
     local last = redis.call('INCRBY', P .. 'evseq', eventCount)
-    redis.call('XADD', P .. 'events', 'MINID', '~', max(0, last - 10000), string.format('%.0f-0', last),
-      'at', string.format('%.0f', now), 'n', eventCount, 'e', table.concat(events, '\\0'))
+    local id = string.format('%.0f-0', last)
+    redis.call('XADD', P .. 'events', id, string.format('%.0f %d', now, eventCount), table.concat(events, '\\0'))
+    -- Dropped some at a time.
+    if last % 500 < eventCount then redis.call('XTRIM', P .. 'events', 'MINID', '~', max(0, last - 10000)) end
   end
   for q in pairs(woken) do
     if redis.call('EXISTS', P .. 'ready:' .. q) == 1 then wake(q) end

@@ -1,13 +1,18 @@
 /** Where a task stands: its state, its place, and its group's slots. */
 export const GROUPS = `
+-- Made only when they are needed: most calls take the short ways, and functions cost time to make.
+local inGroup, limitsOf, groupOf, leave, move, admit, rebalance, freeSlot, join, part, arrive, note,
+  entry, keyOf, holderOf, keepKey, takeKey, freeKey, hasLiveParent, drop, fail, childEnded, wait, finish
+local function model()
+if finish then return end
 local function groupKey(kind, q, key)
   return P .. kind .. ':' .. #q .. ':' .. q .. key
 end
-local function limitsOf(q, key)
+function limitsOf(q, key)
   local limits = queueOf(q).limits
   return limits.groups and limits.groups[key] or limits.groupDefaults or {}
 end
-local function groupOf(q, key)
+function groupOf(q, key)
   local s = queueOf(q)
   local g = s.groups[key]
   if g == nil then
@@ -32,12 +37,12 @@ local function allowance(q, key, g)
   return limitsOf(q, key).rate.max - used(g.rate) - redis.call('ZCARD', groupKey('gready', q, key))
 end
 
-local function inGroup(t)
+function inGroup(t)
   return t.more and t.more.member
 end
 
 -- Takes a task out of the set of its state. What belongs to groups is changed at once, as it is read again.
-local function leave(id, t)
+function leave(id, t)
   local state, q, m = t[STATE], t[QUEUE], t.more
   if state == READY then
     zput(P .. 'ready:' .. q, t[PLACE] .. id, false)
@@ -57,7 +62,7 @@ local function leave(id, t)
 end
 
 -- Moves a task to a state and its set; RUN, UNTIL and EXPIRES must be right before.
-local function move(id, t, state, blocked)
+function move(id, t, state, blocked)
   leave(id, t)
   local q = t[QUEUE]
   t[STATE] = state
@@ -79,7 +84,7 @@ local function move(id, t, state, blocked)
 end
 
 -- Gives free slots of a group to the tasks that wait for one.
-local function admit(q, key)
+function admit(q, key)
   local g = groupOf(q, key)
   if not g then return end
   while space(q, key, g) > 0 do
@@ -103,7 +108,7 @@ local function admit(q, key)
 end
 
 -- Takes slots back that are too many, the last first, and gives those that are free.
-local function rebalance(q, key, g)
+function rebalance(q, key, g)
   local over = -min(space(q, key, g), allowance(q, key, g))
   if over > 0 then
     for _, member in ipairs(redis.call('ZREVRANGE', groupKey('gready', q, key), 0, -1)) do
@@ -122,7 +127,7 @@ local function rebalance(q, key, g)
   admit(q, key)
 end
 
-local function freeSlot(t)
+function freeSlot(t)
   if not inGroup(t) or not t.more.slot then return end
   t.more.slot = nil
   local g = groupOf(t[QUEUE], t.more.g)
@@ -131,7 +136,7 @@ local function freeSlot(t)
 end
 
 -- A live task joins its group and gets its place: by its tag, then by arrival.
-local function join(t, seq, enqueued)
+function join(t, seq, enqueued)
   local q, m = t[QUEUE], t.more
   local s = queueOf(q)
   local tag = s.vtime
@@ -161,7 +166,7 @@ local function join(t, seq, enqueued)
 end
 
 -- A group of which nothing is left is forgotten at the end of the call (see finishCall).
-local function part(t)
+function part(t)
   if not inGroup(t) then return end
   local g = groupOf(t[QUEUE], t.more.g)
   if g then
@@ -172,7 +177,7 @@ local function part(t)
 end
 
 -- Puts a task that waits for nothing but its time and its group where it belongs.
-local function arrive(id, t)
+function arrive(id, t)
   if t[RUN] > now then move(id, t, SCHEDULED)
   elseif not inGroup(t) or t.more.slot then move(id, t, READY)
   else

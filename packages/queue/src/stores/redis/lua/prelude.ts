@@ -4,7 +4,7 @@
  *
  *   :queues            set     names of the queues that have, or had, anything
  *   :q:<queue>         hash    seq (order of arrival), paused, reason, by, limits, rate, vtime, fair, configured
- *   :meta              hash    task id → what the scripts need of it, packed (see FORMAT)
+ *   :meta              hash    task id → what the scripts need of it, packed (see constants.ts)
  *   :body              hash    task id → JSON of [name, headers], a line feed, the payload
  *   :log               hash    task id → its history, one line of JSON an entry
  *   :result, :progress hash    task id → JSON
@@ -21,7 +21,7 @@
  *   :reopen:<queue>    zset    groups whose rate has room again, score when
  *   :sch, :schdue      hash    schedules as JSON; zset, score when they run next
  *   :events, :evseq    stream  entries of events, numbered by their last; the number of the last event
- *   :min:<at>:<queue>  hash    one minute's counts
+ *   :min:<at>:<queue>  string  one minute's counts, packed; expires
  *   :last:<worker>     string  token and claims of the worker's last exchange; expires
  *   :wake:<queue>      channel
  *
@@ -39,24 +39,7 @@ local P = KEYS[1] .. ':'
 local META, BODY, LOG, RESULT, PROGRESS, EXPIRY =
   P .. 'meta', P .. 'body', P .. 'log', P .. 'result', P .. 'progress', P .. 'expiry'
 
--- A task is an array; these are the places of its fields. What a claim changes comes first, and the holder last, so that
--- a claim can put a task together again without taking all of it apart (see EXCHANGE). PLACE: its tag and number of
--- arrival, two big-endian doubles, so that bytes sort as the numbers do. NOTES: lines of its history. KEY: how long it
--- is held, a colon, the key. MORE: JSON of what only some have, as \`t.more\` while it is in hand. UNTIL, STARTED, FINISHED
--- and EXPIRES are 0 for "none", texts ''.
-local FORMAT = '>BBI4I4I2ddI4hddddc16I4ddssss'
-local STATE, FLAGS, EPOCH, ATTEMPTS, HOLDER_SIZE, UNTIL, STARTED, MAX, PRIORITY, ADDED, RUN, KEEP_COMPLETED, KEEP_DEAD,
-  PLACE, NOTES, FINISHED, EXPIRES, QUEUE, NAME, KEY, MORE, HOLDER =
-  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22
--- Where the bytes begin that a claim leaves as they are, KEEP_COMPLETED, and the texts.
-local AT_REST, AT_KEEP, AT_TEXTS = 29, 51, 103
-local NEW, READY, SCHEDULED, BLOCKED, LEASED, COMPLETED, DEAD, CANCELLED = 0, 1, 2, 3, 4, 5, 6, 7
-local STATES = {'ready', 'scheduled', 'scheduled', 'leased', 'completed', 'dead', 'cancelled'}
--- Flags: what else there is of a task. One without any takes the short ways.
-local HAS_RESULT, HAS_LOG, HAS_MORE, CANCEL, HAS_PROGRESS = 1, 2, 4, 8, 16
-
--- Lua takes about 8000 values in one call.
-local CHUNK = 4000
+local STATE_NAMES = {'ready', 'scheduled', 'scheduled', 'leased', 'completed', 'dead', 'cancelled'}
 local min, max = math.min, math.max
 
 -- Tasks read so far, by id; false for one that does not exist.

@@ -27,8 +27,8 @@ local function tally(q, field, n)
 end
 local function tallyMax(q, field, n)
   local s = queueOf(q)
-  s.maxima = s.maxima or {}
-  if n > (s.maxima[field] or 0) then s.maxima[field] = n end
+  s.tallies = s.tallies or {}
+  if n > (s.tallies[field] or 0) then s.tallies[field] = n end
 end
 local function tallyRun(t, field)
   local ran = t[STARTED] > 0 and max(0, now - t[STARTED]) or 0

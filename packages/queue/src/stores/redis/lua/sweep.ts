@@ -3,6 +3,7 @@
  * name of the tasks that died, pruned.
  */
 export const SWEEP = `
+model()
 local limit = tonumber(ARGV[1])
 local names = redis.call('SMEMBERS', P .. 'queues')
 local lapsed, pruned, died = 0, 0, {}

@@ -1,7 +1,7 @@
 /** What befalls a task: its history, its key, its parents and children, and its end. */
 export const TASKS = `
 -- Adds a line to a task's history.
-local function note(id, t, line)
+function note(id, t, line)
   if has(t, HAS_LOG) then line = (redis.call('HGET', LOG, id) or '') .. '\\n' .. line end
   redis.call('HSET', LOG, id, line)
   t[NOTES] = t[NOTES] + 1
@@ -9,15 +9,15 @@ local function note(id, t, line)
   dirty[id] = t
 end
 -- A line made here: \`more\` is the rest of the JSON object.
-local function entry(kind, t, more)
+function entry(kind, t, more)
   return string.format('{"kind":"%s","at":%.0f,"attempt":%d,"epoch":%d', kind, now, t[ATTEMPTS], t[EPOCH]) .. more .. '}'
 end
 
-local function keyOf(t)
+function keyOf(t)
   return string.match(t[KEY], '^%d+:(.*)$')
 end
 -- The id of the task that holds a key.
-local function holderOf(q, key)
+function holderOf(q, key)
   local held = redis.call('HGET', P .. 'keys:' .. q, key)
   if not held then return nil end
   local holder = string.sub(held, 9)
@@ -25,12 +25,12 @@ local function holderOf(q, key)
   local t = task(holder)
   return t and t[STATE] <= LEASED and holder or nil
 end
-local function keepKey(q, key, id, expires)
+function keepKey(q, key, id, expires)
   redis.call('HSET', P .. 'keys:' .. q, key, struct.pack('>d', expires) .. id)
   redis.call('ZADD', P .. 'keyexpiry', expires, #q .. ':' .. q .. key)
 end
 -- Takes the key of a task that is there already, for what is left of its time. Whether it is the task's now.
-local function takeKey(id, t, q)
+function takeKey(id, t, q)
   local ttl, key = string.match(t[KEY], '^(%d+):(.*)$')
   if not ttl then return true end
   local holder = holderOf(q, key)
@@ -38,7 +38,7 @@ local function takeKey(id, t, q)
   keepKey(q, key, id, t[ADDED] + tonumber(ttl))
   return true
 end
-local function freeKey(id, t, q)
+function freeKey(id, t, q)
   local key = keyOf(t)
   local held = key and redis.call('HGET', P .. 'keys:' .. q, key)
   if held and string.sub(held, 9) == id then
@@ -47,7 +47,7 @@ local function freeKey(id, t, q)
   end
 end
 
-local function hasLiveParent(t)
+function hasLiveParent(t)
   for _, id in ipairs(t.more and t.more.parents or {}) do
     local parent = task(id)
     if parent and parent[STATE] <= LEASED then return true end
@@ -56,7 +56,7 @@ local function hasLiveParent(t)
 end
 
 -- Forgets a task.
-local function drop(id, t)
+function drop(id, t)
   local live = t[STATE] <= LEASED
   leave(id, t)
   if inGroup(t) then
@@ -74,8 +74,7 @@ end
 
 -- Children that ended, told to their parents one by one: a chain of failures needs no deep stack.
 local line, working = {}, false
-local finish
-local function fail(id, parent, child)
+function fail(id, parent, child)
   note(id, parent, entry('child', parent, ',"child":' .. cjson.encode(child)))
   tally(parent[QUEUE], 'dead', 1)
   finish(id, parent, DEAD)
@@ -90,7 +89,7 @@ local function tell(id, parent, child, completed)
   parent[RUN] = max(parent[RUN], now)
   arrive(id, parent)
 end
-local function childEnded(id, t)
+function childEnded(id, t)
   local parents = t.more and t.more.parents
   if not parents then return end
   line[#line + 1] = {id, t[STATE] == COMPLETED, parents}
@@ -105,7 +104,7 @@ local function childEnded(id, t)
   working = false
 end
 -- A parent waits for those of its children that are live, or arrives.
-local function wait(id, parent)
+function wait(id, parent)
   local m = parent.more
   m.pending = 0
   for _, child in ipairs(m.children) do
@@ -137,9 +136,10 @@ function finish(id, t, state)
     part(t)
   end
   if m and m.free and state ~= COMPLETED then freeKey(id, t, q) end
-  event('task.' .. STATES[state], q, id, t[NAME], t[EPOCH] > 0 and t[EPOCH] or '')
+  event('task.' .. STATE_NAMES[state], q, id, t[NAME], t[EPOCH] > 0 and t[EPOCH] or '')
   ended[q] = true
   if m and m.parents then childEnded(id, t) end
   if keep <= 0 and not hasLiveParent(t) then drop(id, t) end
+end
 end
 `;
