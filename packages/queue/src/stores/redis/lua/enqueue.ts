@@ -97,6 +97,11 @@ local function addMany(run, seq)
   tally(q, 'added', added)
 end
 
+-- The long way, made only when it is needed.
+local addOne
+local function special()
+if addOne then return end
+model()
 -- The two bodies as one array or one object, or false where they are not of one kind.
 local function merged(a, b)
   local open = string.sub(a, 1, 1)
@@ -164,7 +169,7 @@ local function begin(id, t, flow)
   end
 end
 
-local function addOne(run, seq, ord, id, body, key)
+function addOne(run, seq, ord, id, body, key)
   local q, more = run.queue, run.more ~= '' and cjson.decode(run.more) or {}
   if key then
     local holder = holderOf(q, key)
@@ -188,6 +193,7 @@ local function addOne(run, seq, ord, id, body, key)
   event('task.added', q, id, run.name, '')
   if more.flow then begin(id, t, more.flow) else arrive(id, t) end
 end
+end
 
 local before = {}
 for _, run in ipairs(runs) do
@@ -202,7 +208,7 @@ for _, run in ipairs(runs) do
   if run.stride == 2 and run.more == '' then
     addMany(run, seq)
   else
-    model()
+    special()
     for i = 1, run.count do
       local index = run.first + (i - 1) * run.stride
       local id = ARGV[index]
