@@ -3,6 +3,7 @@ import { testDatabases } from '@holdfast/sql/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createQueue, createWorker, defineTask, handle, QueueAdmin } from '../src/index.js';
 import { postgresStore } from '../src/stores/postgres.js';
+import { Kit } from '../src/testing.js';
 
 const task = defineTask('t', { retry: { attempts: 2, initial: 0, jitter: 0 } });
 
@@ -73,6 +74,21 @@ for (const database of testDatabases()) {
       const stores = Array.from({ length: 4 }, () => postgresStore(db, { schema: 'racing' }));
       await Promise.all(stores.map((store) => store.migrate()));
       expect(await stores[0]?.stats()).toEqual([]);
+    });
+
+    it('fails only the call with an id that is taken, of many that share a commit', async () => {
+      const store = postgresStore(db, { schema: 'shared' });
+      await store.migrate();
+      const kit = new Kit({ store, advance: async () => undefined, close: async () => undefined });
+      const taken = kit.task();
+      await store.enqueue([taken]);
+      const calls = [kit.task(), taken, kit.task(), kit.task()].map((one) => store.enqueue([one]));
+      const ends = await Promise.allSettled(calls);
+      const fulfilled = 'fulfilled';
+      expect(ends.map((end) => end.status)).toEqual([fulfilled, 'rejected', fulfilled, fulfilled]);
+      await expect(calls[1]).rejects.toMatchObject({ code: 'QUEUE_TASK_CONFLICT' });
+      expect((await store.stats(['q']))[0]?.counts.ready).toBe(4);
+      await store.close();
     });
 
     it('refuses a schema that needs quoting, and what is no transaction', async () => {

@@ -65,6 +65,21 @@ export class Enqueuer {
     tasks: readonly NewTask[],
     tx: PostgresTransaction | undefined,
   ): Promise<EnqueueOutcome[]> {
+    try {
+      return await this.#send(tasks, tx);
+    } catch (cause) {
+      // In the caller's transaction errors pass as they are.
+      if (tx !== undefined || !isUniqueViolation(cause)) throw cause;
+      throw new QueueError('QUEUE_TASK_CONFLICT', 'There is a task with one of the ids already', {
+        cause,
+      });
+    }
+  }
+
+  async #send(
+    tasks: readonly NewTask[],
+    tx: PostgresTransaction | undefined,
+  ): Promise<EnqueueOutcome[]> {
     if (tasks.some(isSpecial)) return this.#writeSpecial(tasks, tx);
     const { items, places } = distinct(tasks, ({ queue, key }) => key && `${queue}\0${key.value}`);
     const { rows } = await this.#runner.query<{ ord: number; id: string }>(
@@ -102,6 +117,11 @@ export class Enqueuer {
         : { outcome: other.outcome, id: other.id };
     });
   }
+}
+
+function isUniqueViolation(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && 'code' in cause && cause.code === '23505';
 }
 
 function refuseUnknownChildren(tasks: readonly NewTask[]): void {
