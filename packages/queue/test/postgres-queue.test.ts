@@ -1,7 +1,8 @@
-import type { SqlDatabase } from '@holdfast/sql';
+import { migrate, migrateDown, type SqlDatabase } from '@holdfast/sql';
 import { testDatabases } from '@holdfast/sql/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createQueue, createWorker, defineTask, handle, QueueAdmin } from '../src/index.js';
+import { queueMigrations } from '../src/stores/postgres/migrations.js';
 import { postgresStore } from '../src/stores/postgres.js';
 import { Kit } from '../src/testing.js';
 
@@ -74,6 +75,21 @@ for (const database of testDatabases()) {
       const stores = Array.from({ length: 4 }, () => postgresStore(db, { schema: 'racing' }));
       await Promise.all(stores.map((store) => store.migrate()));
       expect(await stores[0]?.stats()).toEqual([]);
+    });
+
+    it('leaves nothing behind when its migration is undone, and can be migrated again', async () => {
+      const store = postgresStore(db, { schema: 'undone' });
+      const migrations = queueMigrations('undone');
+      for (let turn = 0; turn < 2; turn++) {
+        expect(await migrate(db, migrations)).toEqual(['0001_first']);
+        expect(await store.stats()).toEqual([]);
+        expect(await migrateDown(db, migrations)).toBe('0001_first');
+        const { rows } = await db.query(`
+          select c.relname as name from pg_class c where c.relnamespace = 'undone'::regnamespace
+          union all select p.proname from pg_proc p where p.pronamespace = 'undone'::regnamespace`);
+        expect(rows.filter(({ name }) => !String(name).includes('migration'))).toEqual([]);
+      }
+      await store.close();
     });
 
     it('fails only the call with an id that is taken, of many that share a commit', async () => {

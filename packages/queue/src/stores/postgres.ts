@@ -27,14 +27,13 @@ import type {
 } from '../store.js';
 import { Enqueuer } from './postgres/enqueuer.js';
 import { Exchanger } from './postgres/exchanger.js';
-import { createFunctions, dropFunctions } from './postgres/functions.js';
 import { Journal } from './postgres/journal.js';
+import { queueMigrations } from './postgres/migrations.js';
 import { candidatesStatement, changeStatement, findStatement } from './postgres/queries.js';
 import { type TaskRow, toRecord } from './postgres/rows.js';
 import { Runner } from './postgres/runner.js';
 import { Schedules } from './postgres/schedules.js';
 import { readStats } from './postgres/stats.js';
-import { createTables, dropTables } from './postgres/tables.js';
 import type { PostgresTransaction } from './postgres/transactions.js';
 
 export type { DrizzleSql, PostgresTransaction } from './postgres/transactions.js';
@@ -265,19 +264,8 @@ class PostgresStore implements QueueStore<PostgresTransaction> {
   }
 
   async #migrateOnce(): Promise<void> {
-    const s = this.#schema;
     try {
-      await migrate(this.#db, {
-        namespace: 'queue',
-        schema: s,
-        migrations: [
-          {
-            id: '0001_first',
-            up: createTables(s) + createFunctions(s),
-            down: dropFunctions(s) + dropTables(s),
-          },
-        ],
-      });
+      await migrate(this.#db, queueMigrations(this.#schema));
     } catch (error) {
       this.#migration = undefined; // the next call tries again
       throw error;
