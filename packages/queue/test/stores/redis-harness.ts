@@ -33,7 +33,7 @@ export async function frozenRedisStore(client: Redis): Promise<StoreHarness<neve
 }
 
 /** Removes what a store of this prefix left. */
-export async function removeKeys(client: Redis, prefix: string): Promise<void> {
+async function removeKeys(client: Redis, prefix: string): Promise<void> {
   const keys = await client.keys(`${prefix}:*`);
   if (keys.length > 0) await client.unlink(keys);
 }
