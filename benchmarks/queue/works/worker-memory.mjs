@@ -12,12 +12,7 @@ export const memoryWork = {
   title: 'Memory of a worker process that drains 100,000 tasks',
   async run(context) {
     const { oursRedis, oursPostgres, bullmq } = contenders;
-    const all = [
-      ...(hasSubpath('redis') ? [oursRedis] : []),
-      oursPostgres,
-      bullmq,
-      graphileBatched,
-    ];
+    const all = [...(hasSubpath('redis') ? [oursRedis] : []), oursPostgres, bullmq];
     const tasks = context.size(100_000, 4_000);
     const samples = await interleave(context, all, async (contender) => {
       const url = await emptyPlace(context.services, contender);
