@@ -134,10 +134,10 @@ describe.skipIf(!postgres?.available)('enqueueing in a transaction of the caller
       throw new Error('roll back');
     };
     const tries = [
-      drizzle(pool).transaction((tx) => inEach(drizzleTransaction(tx, sql))),
-      kysely.transaction().execute((trx) => inEach(kyselyTransaction(trx, CompiledQuery))),
+      () => drizzle(pool).transaction((tx) => inEach(drizzleTransaction(tx, sql))),
+      () => kysely.transaction().execute((trx) => inEach(kyselyTransaction(trx, CompiledQuery))),
     ];
-    for (const attempt of tries) await expect(attempt).rejects.toThrow('roll back');
+    for (const attempt of tries) await expect(attempt()).rejects.toThrow('roll back');
     await client.query('begin');
     await expect(inEach(client)).rejects.toThrow('roll back');
     await client.query('rollback');

@@ -126,16 +126,21 @@ function cursorOf({ xid, id, read }: Position): string {
 }
 
 function eventOf(row: Row, index: number, cursor: string): StoredEvent {
-  const name = row.names?.[index];
+  const name = shared(row.names ?? [], index);
   const epoch = row.epochs?.[index];
   return {
     cursor,
     at: row.at,
     type: row.type,
-    queue: row.queues[index] ?? '',
+    queue: shared(row.queues, index) ?? '',
     subject: row.subjects[index] ?? '',
     ...(name === undefined ? {} : { name }),
     ...(epoch === undefined ? {} : { epoch }),
     ...(row.progress === null ? {} : { progress: row.progress }),
   };
+}
+
+/** One element stands for all. */
+function shared(values: readonly string[], index: number): string | undefined {
+  return values.length === 1 ? values[0] : values[index];
 }

@@ -119,7 +119,7 @@ create table ${s}.queue_child (
 );
 create index queue_child_parent on ${s}.queue_child (parent);
 
--- What happened, one row for each kind in a call. An array of one element stands for all. Read in the order of
+-- What happened, one row for each kind in a call. One queue or name stands for all. Read in the order of
 -- transactions, up to the oldest that is still under way: so nothing turns up behind a reader's back.
 create table ${s}.queue_event (
   id bigint generated always as identity,
@@ -133,6 +133,9 @@ create table ${s}.queue_event (
   progress text,
   primary key (xid, id)
 );
+-- Ids do not compress.
+alter table ${s}.queue_event alter column subjects set storage external;
+
 -- The last event dropped.
 create table ${s}.queue_event_floor (xid xid8 not null, id bigint not null);
 

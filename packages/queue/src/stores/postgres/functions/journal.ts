@@ -1,13 +1,14 @@
 /** The minute of `v_now`. */
 const MINUTE = (s: string): string => `${s}.queue_ms(v_now) / 60000 * 60000`;
 
-/** A part of a statement that notes an event for each row of `from`. */
+/** A part of a statement that notes an event for each row of `from`, in the order of its `ord`. */
 export function noted(s: string, type: string, from: string, epochs: 'epoch' | 'none'): string {
-  const epoch = epochs === 'epoch' ? 'array_agg(e.epoch order by e.ord)' : 'null';
+  const epoch = epochs === 'epoch' ? 'array_agg(e.epoch)' : 'null';
+  const shared = (column: string): string =>
+    `case when min(e.${column}) = max(e.${column}) then array[min(e.${column})] else array_agg(e.${column}) end`;
   return `insert into ${s}.queue_event (at, type, queues, subjects, names, epochs)
-      select v_now, ${type}, array_agg(e.queue order by e.ord), array_agg(e.id::text order by e.ord),
-        array_agg(e.name order by e.ord), ${epoch}
-      from (${from}) e having count(*) > 0`;
+      select v_now, ${type}, ${shared('queue')}, array_agg(e.id::text), ${shared('name')}, ${epoch}
+      from (select f.* from (${from}) f order by f.ord) e having count(*) > 0`;
 }
 
 /** A part of a statement that counts rows of `from`, whose lease ended, as `field`. */
