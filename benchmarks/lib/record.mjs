@@ -21,10 +21,10 @@ export function keepRun(name, { start, results, failures, ...rest }) {
 }
 
 /** Puts newer results into the full run that was kept; each says when it was measured. */
-export function keepWorks(name, suite, { start, results, failures }) {
+export function keepWorks(name, suite, { start, rounds, results, failures }) {
   const run = read(name);
   const at = start.toISOString();
-  const newer = results.map((result) => ({ ...result, at, commit: commit() }));
+  const newer = results.map((result) => ({ ...result, at, rounds, commit: commit() }));
   const all = new Map([...run.results, ...newer].map((result) => [result.work.name, result]));
   const again = new Set(newer.map(({ work }) => work.name));
   write(name, {

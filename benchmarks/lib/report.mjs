@@ -87,7 +87,10 @@ export function report(suite, name, facts) {
       'Measured at another time than the rest',
       results
         .filter(({ at }) => at !== undefined)
-        .map(({ work, at, commit: head }) => `- ${work.title}: ${minuteOf(at)}, commit ${head}`),
+        .map(
+          (result) =>
+            `- ${result.work.title}: ${minuteOf(result.at)}, commit ${result.commit}, ${result.rounds} rounds`,
+        ),
     ),
     '## Beside them',
     '',
