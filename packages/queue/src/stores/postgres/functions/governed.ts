@@ -247,6 +247,14 @@ begin
     end loop;
     v_at := v_at + 1;
   end loop;
+  -- What leaves no trace was kept for its parent only, and the parent may have ended with it.
+  for v_parent.id in
+    delete from ${s}.queue_finished f where f.id = any(v_ids) and f.expires_at <= p_now
+      and not ${s}.queue_live_parent_v1(f.id)
+    returning f.id
+  loop
+    delete from ${s}.queue_child c where c.parent = v_parent.id;
+  end loop;
   delete from ${s}.queue_child c where c.child = any(v_ids)
     and not exists (select 1 from ${s}.queue_finished f where f.id = c.child);
 end $$;
