@@ -45,6 +45,17 @@ export const leaseChecks: readonly Check[] = [
     },
   },
   {
+    title: 'gives its holder a task once, however often it asks for more',
+    async run(kit, expect) {
+      await kit.add();
+      await kit.claimOne('a');
+      for (let i = 0; i < 4; i++) expect((await kit.exchange('a', { claim: 5 })).claimed).toEqual([]);
+      const next = await kit.add();
+      expect((await kit.claim('a', 5)).map((task) => task.id)).toEqual([next]);
+      expect((await kit.exchange('a', { claim: 5 })).claimed).toEqual([]);
+    },
+  },
+  {
     title: 'keeps a task leased until its lease is over, and no longer',
     async run(kit, expect) {
       const id = await kit.add();
