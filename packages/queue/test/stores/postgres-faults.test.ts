@@ -111,8 +111,10 @@ describe.skipIf(!findPostgres())('workers on a PostgreSQL server in trouble', ()
   }, 60_000);
 
   it('settles once however often the same exchange is sent', async () => {
+    const store = postgresStore(direct, { schema: 'repeated' });
+    await store.migrate();
     const kit = new Kit({
-      store: postgresStore(direct, { schema: 'cut' }),
+      store,
       advance: async () => undefined,
       close: async () => undefined,
     });
