@@ -49,7 +49,8 @@ export const leaseChecks: readonly Check[] = [
     async run(kit, expect) {
       await kit.add();
       await kit.claimOne('a');
-      for (let i = 0; i < 4; i++) expect((await kit.exchange('a', { claim: 5 })).claimed).toEqual([]);
+      for (let i = 0; i < 4; i++)
+        expect((await kit.exchange('a', { claim: 5 })).claimed).toEqual([]);
       const next = await kit.add();
       expect((await kit.claim('a', 5)).map((task) => task.id)).toEqual([next]);
       expect((await kit.exchange('a', { claim: 5 })).claimed).toEqual([]);
