@@ -27,7 +27,13 @@
  *           limit is raised, or the rate has room again.
  */
 import type { EventPage, EventsRequest } from './contract/event.js';
-import type { ExchangeReply, ExchangeRequest, LeaseRef, SweepReport } from './contract/exchange.js';
+import type {
+  ClaimedTask,
+  ExchangeReply,
+  ExchangeRequest,
+  LeaseRef,
+  SweepReport,
+} from './contract/exchange.js';
 import type { Alteration, Edit, QueueMinute, QueuePatch, QueueStats } from './contract/queue.js';
 import type { ScheduleFilter, ScheduleOp, ScheduleRecord } from './contract/schedule.js';
 import type {
@@ -110,6 +116,7 @@ export type {
  * - `events`: `events`.
  * - `metrics`: `minutes`.
  * - `completeIn`: `complete` in the caller's transaction.
+ * - `handover`: `onHandover`, and parked workers.
  */
 export type StoreFeature =
   | 'dedup'
@@ -125,7 +132,8 @@ export type StoreFeature =
   | 'progress'
   | 'events'
   | 'metrics'
-  | 'completeIn';
+  | 'completeIn'
+  | 'handover';
 
 /** What a store promises. */
 export interface StoreTraits {
@@ -167,6 +175,14 @@ export interface QueueStore<Tx = never> extends AsyncDisposable {
   ): Promise<('ok' | 'stale')[]>;
   /** Calls `wake` when a queue may have something new. A hint: may be lost, may be for nothing. */
   onWake(queues: readonly string[], wake: (queue: string) => void): Promise<AsyncDisposable>;
+  /**
+   * Calls `take` with tasks that an enqueue leased to this worker while it was parked. What does not arrive comes with
+   * the reply to the worker's next exchange; a claim is given once. Feature `handover`.
+   */
+  onHandover?(
+    worker: string,
+    take: (claimed: readonly ClaimedTask[]) => void,
+  ): Promise<AsyncDisposable>;
   /** Works off at most `limit` of each kind. Every due schedule fires once, however many processes sweep. */
   sweep(limit: number): Promise<SweepReport>;
   find(filter: TaskFilter, page: PageRequest): Promise<TaskRecord[]>;

@@ -31,7 +31,16 @@ export interface ExchangeRequest {
   readonly settle: readonly Settlement[];
   readonly extend: readonly Extension[];
   /** Claims at most `limit` tasks altogether, from the queues in the order given. */
-  readonly claim: { readonly queues: readonly string[]; readonly limit: number };
+  readonly claim: {
+    readonly queues: readonly string[];
+    readonly limit: number;
+    /**
+     * Needs feature `handover`. Where fewer than `limit` are claimed, the worker stays parked at its queues for the
+     * rest, until its next exchange and at most for the length of a lease: a task that could be claimed as soon as it
+     * is enqueued may be leased to it there and then, see `QueueStore.onHandover`.
+     */
+    readonly park?: boolean;
+  };
   /** Length of a lease, new or extended. */
   readonly leaseMs: number;
 }
