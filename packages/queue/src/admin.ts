@@ -25,7 +25,7 @@ import type {
 import { QueueError } from './errors.js';
 import { requireFeature } from './features.js';
 import { type Logger, silentLogger } from './logger.js';
-import { invalidOption, knownOptions, textOption } from './options.js';
+import { hasFunctions, invalidOption, knownOptions, loggerOption, textOption } from './options.js';
 import { changeSchema, limitsInputSchema } from './schemas.js';
 
 /** Options of {@link QueueAdmin}. */
@@ -44,11 +44,11 @@ export class QueueAdmin {
 
   constructor(options: QueueAdminOptions) {
     knownOptions('options', options, ['store', 'logger']);
-    if (typeof options?.store?.find !== 'function') {
+    if (!hasFunctions(options?.store, ['find', 'alter', 'stats'])) {
       throw invalidOption('options.store', 'a store', options?.store);
     }
     this.#store = options.store;
-    this.#logger = options.logger ?? silentLogger;
+    this.#logger = loggerOption('options.logger', options.logger, silentLogger);
     this.#tasks = new AdminTasks(this.#store, this.#logger);
   }
 

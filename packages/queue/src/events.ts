@@ -1,4 +1,5 @@
 import type { Logger } from './logger.js';
+import { invalidOption } from './options.js';
 import type { HistoryEntry } from './store.js';
 import { uuidv7 } from './uuid.js';
 
@@ -40,6 +41,11 @@ export interface QueueEvent<Type extends keyof QueueEvents = keyof QueueEvents> 
   readonly data: QueueEvents[Type];
 }
 
+const TYPES: readonly (keyof QueueEvents)[] = [
+  ...(['task.added', 'task.started', 'task.completed', 'task.failed'] as const),
+  ...(['task.dead', 'task.lost', 'task.released'] as const),
+];
+
 type Listener = (event: QueueEvent<never>) => void;
 
 /** Listeners by type; an event nobody listens to is never built. */
@@ -57,6 +63,8 @@ export class EventHub {
     type: Type,
     listener: (event: QueueEvent<Type>) => void,
   ): () => void {
+    if (!TYPES.includes(type)) throw invalidOption('type', `one of ${TYPES.join(', ')}`, type);
+    if (typeof listener !== 'function') throw invalidOption('listener', 'a function', listener);
     const set = this.#listeners.get(type) ?? new Set();
     this.#listeners.set(type, set);
     // Its own object, so that one function given twice is called twice and stopped one at a time.

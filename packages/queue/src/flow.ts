@@ -28,7 +28,11 @@ export interface FlowPlan {
  */
 export function planFlow(items: readonly FlowLinks[]): FlowPlan {
   const byRef = new Map<string, number>();
-  for (const [index, { ref }] of items.entries()) {
+  for (const [index, item] of items.entries()) {
+    if (typeof item !== 'object' || item === null || Array.isArray(item)) {
+      throw invalidOption(`items[${index}]`, 'an object with a task and its payload', item);
+    }
+    const { ref } = item;
     if (ref === undefined) continue;
     const path = `items[${index}].ref`;
     if (byRef.has(textOption(path, ref))) throw invalidOption(path, 'used once', ref);

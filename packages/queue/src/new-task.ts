@@ -3,14 +3,16 @@ import {
   durationOption,
   integerOption,
   invalidOption,
+  isStorable,
   knownOptions,
   numberOption,
+  readable,
   textOption,
 } from './options.js';
 import { checked, encoded } from './payload.js';
 import type { ResolvedRetryPolicy } from './retry.js';
 import type { NewTask, TaskGroup, TaskKey, When } from './store.js';
-import type { AnyTaskDefinition } from './task.js';
+import { type AnyTaskDefinition, requireTask } from './task.js';
 import { uuidv7 } from './uuid.js';
 
 /** The group of a task: tasks of a group share its limits and its part of the queue. */
@@ -92,6 +94,7 @@ const OPTION_NAMES = [
   'onDuplicate',
   'freeKeyOnFailure',
 ];
+const KEY_OPTIONS = ['idempotencyWindow', 'onDuplicate', 'freeKeyOnFailure'] as const;
 const MAX_HEADERS_BYTES = 16_384;
 const FOREVER_MS = 100 * 365 * 86_400_000;
 
@@ -119,9 +122,12 @@ export async function toNewTask(
   settings: QueueSettings,
   carrier: Readonly<Record<string, string>>,
 ): Promise<NewTask> {
-  const { task, payload, ...options } = item;
   const option = prefix ?? 'options.';
-  checkTask(task, prefix);
+  if (typeof item !== 'object' || item === null || Array.isArray(item)) {
+    throw invalidOption(option.slice(0, -1), 'an object with a task and its payload', item);
+  }
+  const { task, payload, ...options } = readable(option.slice(0, -1), () => ({ ...item }));
+  requireTask(`${prefix ?? ''}task`, task);
   knownOptions(option.slice(0, -1), options, OPTION_NAMES);
   const { priority, group, headers } = options;
   const placement = {
@@ -145,11 +151,6 @@ export async function toNewTask(
   };
 }
 
-function checkTask(task: AnyTaskDefinition, prefix: string | undefined): void {
-  if (typeof task?.retryOver !== 'function')
-    throw invalidOption(`${prefix ?? ''}task`, 'made by defineTask', task);
-}
-
 /** Checks what of a task does not depend on when it runs. */
 export async function toTemplate(
   item: { task: AnyTaskDefinition; payload: unknown; placement: TaskPlacement },
@@ -159,7 +160,7 @@ export async function toTemplate(
   carrier: Readonly<Record<string, string>>,
 ): Promise<TaskTemplate> {
   const { task, payload, placement } = item;
-  checkTask(task, prefix);
+  requireTask(`${prefix}task`, task);
   const path = `${prefix}payload`;
   const text = encoded(payload, path, 'QUEUE_PAYLOAD_INVALID', settings.maxPayloadBytes);
   // The JSON form is checked, not the object: it is what the handler's side will see.
@@ -195,7 +196,7 @@ function keyOf(
 ): TaskKey | undefined {
   const { idempotencyKey, idempotencyWindow, onDuplicate, freeKeyOnFailure } = options;
   if (idempotencyKey === undefined) {
-    for (const name of ['onDuplicate', 'freeKeyOnFailure'] as const) {
+    for (const name of KEY_OPTIONS) {
       if (options[name] === undefined) continue;
       throw invalidOption(`${option}${name}`, 'absent without idempotencyKey', options[name]);
     }
@@ -248,8 +249,12 @@ function headersOf(
     throw invalidOption(path, 'an object of texts', given);
   }
   let bytes = 0;
-  for (const [name, value] of Object.entries(given)) {
+  for (const [name, value] of readable(path, () => Object.entries(given))) {
     if (typeof value !== 'string') throw invalidOption(`${path}.${name}`, 'a text', value);
+    if (!isStorable(value) || !isStorable(name)) {
+      const rule = 'without NUL or half a surrogate pair, name and text';
+      throw invalidOption(`${path}.${name}`, rule, value);
+    }
     bytes += name.length + value.length;
   }
   if (bytes > MAX_HEADERS_BYTES) {

@@ -1,5 +1,7 @@
+import type { Clock } from './clock.js';
 import { type Duration, durationMs } from './duration.js';
 import { QueueError, type QueueErrorCode, type QueueIssue } from './errors.js';
+import type { Logger } from './logger.js';
 
 const SHOWN_CHARS = 80;
 
@@ -13,9 +15,18 @@ export function shown(value: unknown): string {
   } catch {
     text = undefined;
   }
-  text ??= String(value);
+  text ??= described(value);
   const short = text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}…` : text;
   return `${short} (${value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value})`;
+}
+
+/** What has no JSON form, such as a circle; some objects have no text either. */
+function described(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return 'an object';
+  }
 }
 
 /** The error for inputs that broke rules; its message names the first. */
@@ -79,17 +90,45 @@ export function numberOption(
   throw invalidOption(path, `a number from ${min} to ${max}`, value);
 }
 
-/** A text of bounded length without NUL, which Postgres cannot hold. */
+/** NUL, which Postgres cannot hold, and half of a surrogate pair, which UTF-8 cannot: two texts would become one. */
+const UNSTORABLE = /[\0\p{Cs}]/u;
+
+/** Whether every store gives a text back as it was. */
+export function isStorable(text: string): boolean {
+  return !UNSTORABLE.test(text);
+}
+
+/** A text of bounded length that every store gives back as it was. */
 export function textOption(path: string, value: unknown, maxChars = 200): string {
   if (
     typeof value === 'string' &&
     value.length > 0 &&
     value.length <= maxChars &&
-    !value.includes('\0')
+    isStorable(value)
   ) {
     return value;
   }
-  throw invalidOption(path, `a text of 1 to ${maxChars} characters without NUL`, value);
+  const rule = `a text of 1 to ${maxChars} characters without NUL or half a surrogate pair`;
+  throw invalidOption(path, rule, value);
+}
+
+/** A logger, or the one that is silent. */
+export function loggerOption(path: string, value: Logger | undefined, fallback: Logger): Logger {
+  if (value === undefined) return fallback;
+  if (hasFunctions(value, ['debug', 'info', 'warn', 'error'])) return value;
+  throw invalidOption(path, 'a logger with debug, info, warn and error', value);
+}
+
+/** A clock, or its default. */
+export function clockOption(path: string, value: Clock | undefined, fallback: Clock): Clock {
+  if (value === undefined) return fallback;
+  if (hasFunctions(value, ['now', 'setTimeout'])) return value;
+  throw invalidOption(path, 'a clock with now and setTimeout', value);
+}
+
+/** Whether a value has all of these methods. */
+export function hasFunctions(value: unknown, names: readonly string[]): boolean {
+  return names.every((name) => typeof Object(value)[name] === 'function');
 }
 
 /** Refuses an option that does not exist: a misspelt one would be ignored in silence. */
@@ -98,9 +137,20 @@ export function knownOptions(where: string, options: unknown, known: readonly st
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw invalidOption(where, 'an object', options);
   }
-  for (const [name, value] of Object.entries(options)) {
+  for (const [name, value] of readable(where, () => Object.entries(options))) {
     if (!known.includes(name)) {
       throw invalidOption(`${where}.${name}`, `absent; known are ${known.join(', ')}`, value);
     }
+  }
+}
+
+/** What a caller's object holds: a getter of it that throws is a fault of that object. */
+export function readable<T>(where: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    const received = shown(String(Object(cause).message ?? cause));
+    const issue = { path: where, rule: 'an object whose properties can be read', received };
+    throw invalid('QUEUE_OPTION_INVALID', [issue], cause);
   }
 }

@@ -13,6 +13,8 @@ import {
   integerOption,
   invalidOption,
   knownOptions,
+  loggerOption,
+  readable,
   textOption,
 } from './options.js';
 import type {
@@ -27,7 +29,12 @@ import { resolveRetry } from './retry.js';
 import type { ScheduleOptions } from './schedule/options.js';
 import { putSchedule, removeSchedule } from './schedule/put.js';
 import type { EnqueueOutcome, NewTask, QueueStore, ScheduleRecord } from './store.js';
-import type { AnyTaskDefinition, ChildTask, TaskDefinition } from './task.js';
+import {
+  type AnyTaskDefinition,
+  type ChildTask,
+  requireTask,
+  type TaskDefinition,
+} from './task.js';
 import { enqueueSpan, markEnqueued } from './telemetry.js';
 
 export type { QueueInternals } from './queue-types.js';
@@ -52,7 +59,7 @@ export class Queue<Tx = never> implements AsyncDisposable {
     knownOptions('options.retention', options.retention, ['completed', 'dead']);
     this.name = textOption('name', name);
     this.store = options.store;
-    this.#tasks = new Map((options.tasks ?? []).map((task) => [task.name, task]));
+    this.#tasks = byName(options.tasks);
     const { completed, dead } = options.retention ?? {};
     this.#keep = {
       completedMs: durationOption('options.retention.completed', completed, 86_400_000),
@@ -60,7 +67,7 @@ export class Queue<Tx = never> implements AsyncDisposable {
     };
     const maxBytes: [number, number] = [1, 256 * 2 ** 20];
     this.internals = {
-      hub: new EventHub(this.name, options.logger ?? silentLogger),
+      hub: new EventHub(this.name, loggerOption('options.logger', options.logger, silentLogger)),
       counters: newCounters(),
       retry: resolveRetry('options.retry', options.retry),
       maxPayloadBytes: integerOption(
@@ -98,13 +105,17 @@ export class Queue<Tx = never> implements AsyncDisposable {
     third?: EnqueueOptions<Tx>,
   ): Promise<EnqueueOutcome | EnqueueOutcome[]> {
     if (Array.isArray(first)) {
-      const items = (first as readonly NamedTask[]).map(({ name, ...rest }, index) => ({
-        ...rest,
-        task: this.#taskNamed(name, index),
-      }));
+      const items = (first as readonly NamedTask[]).map((item, index) => {
+        if (typeof item !== 'object' || item === null || Array.isArray(item))
+          throw invalidOption(`tasks[${index}]`, 'an object with a name and a payload', item);
+        const { name, ...rest } = item;
+        return { ...rest, task: this.#taskNamed(name, index) };
+      });
       return this.enqueueMany(items, second as { tx?: Tx | undefined } | undefined);
     }
-    const { tx, ...rest } = third ?? {};
+    if (third !== undefined && (typeof third !== 'object' || !third || Array.isArray(third)))
+      throw invalidOption('options', 'an object', third);
+    const { tx, ...rest } = readable('options', () => ({ ...third }));
     const item = { ...rest, task: first as AnyTaskDefinition, payload: second };
     const [outcome] = await this.#enqueueAll([item], () => undefined, tx);
     if (outcome === undefined)
@@ -173,6 +184,9 @@ export class Queue<Tx = never> implements AsyncDisposable {
     options?: { tx?: Tx | undefined },
   ): Promise<EnqueueOutcome[]> {
     if (!Array.isArray(items)) throw invalidOption('items', 'an array', items);
+    if (typeof then !== 'object' || then === null)
+      throw invalidOption('then', 'an object with a task and its payload', then);
+    requireTask('then.task', then.task);
     const refs = items.map((_, index) => `${index}`);
     const flow = items.map((item, index) => ({ ...item, ref: `${index}` }));
     const last = { ...then, after: refs, onChildFailure: 'ignore' } as const;
@@ -294,6 +308,19 @@ export class Queue<Tx = never> implements AsyncDisposable {
       }
     }
   }
+}
+
+/** Definitions by name. @throws QueueError `QUEUE_OPTION_INVALID` */
+function byName(tasks: readonly AnyTaskDefinition[] = []): Map<string, AnyTaskDefinition> {
+  const path = 'options.tasks';
+  if (!Array.isArray(tasks)) throw invalidOption(path, 'an array of defineTask(…)', tasks);
+  const named = new Map<string, AnyTaskDefinition>();
+  for (const [index, task] of (tasks as readonly AnyTaskDefinition[]).entries()) {
+    requireTask(`${path}[${index}]`, task);
+    if (named.has(task.name)) throw invalidOption(`${path}[${index}].name`, 'used once', task.name);
+    named.set(task.name, task);
+  }
+  return named;
 }
 
 /** The outcomes in the order of the tasks, which were handed to the store in another. */

@@ -90,6 +90,13 @@ export function defineTask<
   });
 }
 
+/** @throws QueueError `QUEUE_OPTION_INVALID` unless the value was made by {@link defineTask} */
+export function requireTask(path: string, task: AnyTaskDefinition): void {
+  if (typeof task?.retryOver !== 'function') {
+    throw invalidOption(path, 'a task made by defineTask', task);
+  }
+}
+
 /** What a handler knows about its task. */
 export interface TaskContext {
   readonly id: string;
@@ -156,6 +163,7 @@ export function handle<PayloadIn, Payload, ResultIn, Result>(
   task: TaskDefinition<PayloadIn, Payload, ResultIn, Result>,
   handler: (payload: Payload, context: TaskContext) => ResultIn | Promise<ResultIn>,
 ): TaskHandler {
+  requireTask('task', task);
   if (typeof handler !== 'function') throw invalidOption('handler', 'a function', handler);
   // The worker checks the payload with the definition's schema before it calls, which makes it a Payload.
   return { task, run: (payload, context) => handler(payload as Payload, context) };

@@ -49,6 +49,7 @@ export const SCHEDULE_OPTIONS: readonly string[] = [
 
 const GRACE_MS = 60_000;
 const MAX_RUNS = 100;
+const MAX_CRON_CHARS = 500;
 
 /** @throws QueueError `QUEUE_OPTION_INVALID` */
 export function timingOf(options: ScheduleOptions): ScheduleTiming {
@@ -63,18 +64,17 @@ export function timingOf(options: ScheduleOptions): ScheduleTiming {
     return { everyMs, anchorMs: from === undefined ? 0 : timeOf('options.from', from) };
   }
   if (from !== undefined) throw invalidOption('options.from', 'absent where cron is given', from);
-  const timing = { cron, timeZone: timeZone ?? 'UTC' };
+  const timing = { cron, timeZone: timeZone === undefined ? 'UTC' : timeZone };
   checkCron(timing);
   return timing;
 }
 
 function checkCron({ cron, timeZone }: { cron: string; timeZone: string }): void {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone });
-  } catch {
+  if (!isTimeZone(timeZone)) {
     throw invalidOption('options.timeZone', 'an IANA time zone, such as Europe/Berlin', timeZone);
   }
-  const fields = typeof cron === 'string' ? cron.trim().split(/\s+/).length : 0;
+  const short = typeof cron === 'string' && cron.length <= MAX_CRON_CHARS;
+  const fields = short ? cron.trim().split(/\s+/).length : 0;
   let fits = fields === 5 || fields === 6;
   try {
     if (fits) parseCron(cron, timeZone);
@@ -82,6 +82,14 @@ function checkCron({ cron, timeZone }: { cron: string; timeZone: string }): void
     fits = false;
   }
   if (!fits) throw invalidOption('options.cron', 'a cron expression of five or six fields', cron);
+}
+
+function isTimeZone(name: unknown): boolean {
+  try {
+    return typeof name === 'string' && new Intl.DateTimeFormat('en', { timeZone: name }) !== null;
+  } catch {
+    return false;
+  }
 }
 
 /** @throws QueueError `QUEUE_OPTION_INVALID` */

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../clock.js';
 import { QueueError } from '../errors.js';
-import { integerOption, invalidOption, knownOptions, shown } from '../options.js';
+import { clockOption, integerOption, invalidOption, knownOptions, shown } from '../options.js';
 import type {
   Alteration,
   Edit,
@@ -75,7 +75,7 @@ class MemoryStore implements QueueStore {
 
   constructor(options: MemoryStoreOptions = {}) {
     knownOptions('options', options, ['clock', 'events']);
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = clockOption('options.clock', options.clock, systemClock);
     const events = integerOption('options.events', options.events, 10_000, [1, 10_000_000]);
     this.#journal = new MemoryJournal(this.#clock, events);
     this.#tasks = new MemoryTasks((queue) => this.#wake(queue), this.#journal);

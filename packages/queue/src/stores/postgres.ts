@@ -94,7 +94,7 @@ class PostgresStore implements QueueStore<PostgresTransaction> {
     if (typeof db?.transaction !== 'function' || typeof db.listen !== 'function') {
       throw invalidOption('db', 'a SqlDatabase of @holdfast/sql', db);
     }
-    const schema = options.schema ?? 'holdfast';
+    const { schema = 'holdfast' } = options;
     if (typeof schema !== 'string' || !SCHEMA.test(schema)) {
       throw invalidOption('options.schema', 'lower-case letters, digits and _, at most 48', schema);
     }

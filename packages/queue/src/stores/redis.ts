@@ -1,5 +1,5 @@
 import { type Logger, silentLogger } from '../logger.js';
-import { invalidOption, knownOptions } from '../options.js';
+import { invalidOption, knownOptions, loggerOption } from '../options.js';
 import type { QueueStore } from '../store.js';
 import type { RedisAddress, RedisClient } from './redis/client.js';
 import { RedisStore } from './redis/store.js';
@@ -43,7 +43,8 @@ export function redisStore(
   options: RedisStoreOptions = {},
 ): QueueStore {
   knownOptions('options', options, ['prefix', 'logger']);
-  const { prefix = 'holdfast', logger = silentLogger } = options;
+  const { prefix = 'holdfast' } = options;
+  const logger = loggerOption('options.logger', options.logger, silentLogger);
   if (typeof prefix !== 'string' || !PREFIX.test(prefix)) {
     throw invalidOption('options.prefix', '1 to 64 of letters, digits and . _ : -', prefix);
   }

@@ -1,5 +1,5 @@
-import { type Duration, durationMs } from '../duration.js';
-import { invalidOption } from '../options.js';
+import type { Duration } from '../duration.js';
+import { durationOption } from '../options.js';
 import type { QueueStore } from '../store.js';
 import type { VirtualClock } from './virtual-clock.js';
 
@@ -16,8 +16,7 @@ export async function advance(
   store: Pick<QueueStore, 'sweep' | 'schedules'>,
   by: Duration,
 ): Promise<void> {
-  const ms = durationMs(by);
-  if (!(ms >= 0)) throw invalidOption('by', "a duration, such as 500 or '30s'", by);
+  const ms = durationOption('by', by, 0);
   const until = clock.now() + ms;
   for (;;) {
     await store.sweep(SWEEP_LIMIT);

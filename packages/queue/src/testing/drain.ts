@@ -49,7 +49,8 @@ export async function drain(
 ): Promise<DrainReport> {
   knownOptions('options', options, ['concurrency', 'clock', 'withinMs']);
   const { concurrency = 1, clock, withinMs = 5_000 } = options;
-  if (!(withinMs > 0)) throw invalidOption('options.withinMs', 'a number above 0', withinMs);
+  if (typeof withinMs !== 'number' || !(withinMs > 0))
+    throw invalidOption('options.withinMs', 'a number above 0', withinMs);
   const { completed, failed, dead } = queue.internals.counters;
   const worker = createWorker(queue, handlers, {
     concurrency,

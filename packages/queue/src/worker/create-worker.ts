@@ -1,4 +1,5 @@
-import { invalidOption } from '../options.js';
+import { hasFunctions, invalidOption } from '../options.js';
+import { requireTask } from '../task.js';
 import type { AnyHandler } from './handlers.js';
 import type { WorkerOptions } from './options.js';
 import type { AnyQueue } from './types.js';
@@ -21,7 +22,18 @@ export function createWorker(
 ): Worker {
   if (!Array.isArray(handlers))
     throw invalidOption('handlers', 'an array of handle(task, fn)', handlers);
-  return new Worker(isList(queues) ? queues : [queues], handlers, options);
+  for (const [index, handler] of (handlers as readonly AnyHandler[]).entries()) {
+    if (!hasFunctions(handler, ['run']) && !hasFunctions(handler, ['runBatch']))
+      throw invalidOption(`handlers[${index}]`, 'made by handle(task, fn)', handler);
+    requireTask(`handlers[${index}].task`, handler.task);
+  }
+  const list = isList(queues) ? queues : [queues];
+  for (const [index, queue] of list.entries()) {
+    const made = hasFunctions(queue?.store, ['exchange']) && queue.internals !== undefined;
+    const path = isList(queues) ? `queues[${index}]` : 'queues';
+    if (!made) throw invalidOption(path, 'made by createQueue', queue);
+  }
+  return new Worker(list, handlers, options);
 }
 
 function isList(value: AnyQueue | readonly AnyQueue[]): value is readonly AnyQueue[] {

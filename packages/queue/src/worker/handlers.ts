@@ -1,5 +1,11 @@
 import { integerOption, invalidOption, knownOptions } from '../options.js';
-import type { AnyTaskDefinition, TaskContext, TaskDefinition, TaskHandler } from '../task.js';
+import {
+  type AnyTaskDefinition,
+  requireTask,
+  type TaskContext,
+  type TaskDefinition,
+  type TaskHandler,
+} from '../task.js';
 
 /** One task of a batch. */
 export interface BatchItem<Payload> {
@@ -62,6 +68,7 @@ export function handleBatch<PayloadIn, Payload, ResultIn, Result>(
   ) => readonly BatchResult<ResultIn>[] | void | Promise<readonly BatchResult<ResultIn>[] | void>,
   options?: BatchOptions,
 ): BatchHandler {
+  requireTask('task', task);
   if (typeof handler !== 'function') throw invalidOption('handler', 'a function', handler);
   knownOptions('options', options, ['size']);
   return {

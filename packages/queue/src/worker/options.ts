@@ -1,7 +1,13 @@
 import { type Clock, systemClock } from '../clock.js';
 import type { Duration } from '../duration.js';
 import { type Logger, silentLogger } from '../logger.js';
-import { durationOption, integerOption, invalidOption, knownOptions } from '../options.js';
+import {
+  clockOption,
+  durationOption,
+  integerOption,
+  knownOptions,
+  loggerOption,
+} from '../options.js';
 
 /** Bounds between which a worker finds its concurrency by itself. */
 export interface ConcurrencyRange {
@@ -82,9 +88,6 @@ const MAX_CONCURRENCY = 10_000;
 export function workerSettings(options: WorkerOptions = {}): WorkerSettings {
   knownOptions('options', options, NAMES);
   const { timeout } = options;
-  if (options.clock !== undefined && typeof options.clock.setTimeout !== 'function') {
-    throw invalidOption('options.clock', 'a Clock', options.clock);
-  }
   return {
     concurrency: rangeOption(options.concurrency),
     leaseMs: durationOption('options.lease', options.lease, 10_000, 1_000),
@@ -92,8 +95,8 @@ export function workerSettings(options: WorkerOptions = {}): WorkerSettings {
     abortGraceMs: durationOption('options.abortGrace', options.abortGrace, 2_000),
     pollMs: durationOption('options.pollInterval', options.pollInterval, 2_000, 10),
     sweepMs: durationOption('options.sweepInterval', options.sweepInterval, 2_000, 10),
-    logger: options.logger ?? silentLogger,
-    clock: options.clock ?? systemClock,
+    logger: loggerOption('options.logger', options.logger, silentLogger),
+    clock: clockOption('options.clock', options.clock, systemClock),
   };
 }
 

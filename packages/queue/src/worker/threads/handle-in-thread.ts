@@ -2,8 +2,14 @@ import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import type { ResourceLimits } from 'node:worker_threads';
 import type { Duration } from '../../duration.js';
-import { durationOption, integerOption, invalidOption, knownOptions } from '../../options.js';
-import type { TaskContext, TaskDefinition } from '../../task.js';
+import {
+  durationOption,
+  integerOption,
+  invalidOption,
+  knownOptions,
+  numberOption,
+} from '../../options.js';
+import { requireTask, type TaskContext, type TaskDefinition } from '../../task.js';
 import type { ThreadHandler } from '../handlers.js';
 import type { ThreadTask } from './messages.js';
 import { ThreadPool } from './thread-pool.js';
@@ -54,12 +60,10 @@ export function handleInThread<PayloadIn, Payload, ResultIn, Result>(
   module: URL | string,
   options: ThreadOptions = {},
 ): ThreadHandler {
+  requireTask('task', task);
   knownOptions('options', options, ['threads', 'terminateAfter', 'resourceLimits']);
   const { threads, terminateAfter, resourceLimits } = options;
-  if (resourceLimits !== undefined) {
-    const limits = ['maxYoungGenerationSizeMb', 'maxOldGenerationSizeMb', 'codeRangeSizeMb'];
-    knownOptions('options.resourceLimits', resourceLimits, [...limits, 'stackSizeMb']);
-  }
+  if (resourceLimits !== undefined) checkLimits(resourceLimits);
   const fallback = Math.max(1, availableParallelism() - 1);
   const pool = new ThreadPool({
     module: moduleUrl(module),
@@ -72,6 +76,20 @@ export function handleInThread<PayloadIn, Payload, ResultIn, Result>(
     run: (payload, context) => pool.run(payload, crossing(context), context.signal),
     release: () => pool.release(),
   };
+}
+
+const LIMITS = [
+  'maxYoungGenerationSizeMb',
+  'maxOldGenerationSizeMb',
+  'codeRangeSizeMb',
+  'stackSizeMb',
+] as const;
+const MAX_MB = 2 ** 20;
+
+function checkLimits(limits: ResourceLimits): void {
+  const path = 'options.resourceLimits';
+  knownOptions(path, limits, LIMITS);
+  for (const name of LIMITS) numberOption(`${path}.${name}`, limits[name], 1, [1, MAX_MB]);
 }
 
 function moduleUrl(module: URL | string): string {
