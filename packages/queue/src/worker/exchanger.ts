@@ -5,8 +5,11 @@ import type { WorkerSettings } from './options.js';
 import type { PendingSettlement } from './report.js';
 import type { Turn } from './turn.js';
 
+/** Most exchanges under way at once: one that the store works on while the worker reads and writes the other. */
+const MAX_FLIGHTS = 2;
+/** A second exchange must be worth its round trip. */
+const HELPING = 250;
 const MAX_SETTLEMENTS = 1_000;
-const MAX_CLAIM = 1_000;
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 5_000;
 /** An exchange is given up after half a lease, so that the other half is left to extend it; but not before this. */
@@ -14,8 +17,8 @@ const MIN_STALL_MS = 5_000;
 
 /** What an {@link Exchanger} asks and tells. */
 export interface ExchangeHost {
-  /** How many tasks may be claimed now. */
-  room(): number;
+  /** How many tasks may be claimed now, beside those that were asked for and may still come. */
+  room(asked: number): number;
   /** Whether handlers have something to go on with, so that an exchange may wait for what ends in this turn. */
   occupied(): boolean;
   /** Attempts whose leases must be extended. */
@@ -24,8 +27,10 @@ export interface ExchangeHost {
   queues(): readonly string[];
   settled(pending: PendingSettlement, verdict: 'ok' | 'stale' | 'cancelled'): void;
   extended(attempt: Attempt, verdict: ExchangeReply['extended'][number], sentAt: number): void;
-  /** Claims came, maybe none. */
+  /** Claims came, maybe none. They are not started before {@link start}. */
   claimed(reply: ExchangeReply, limit: number, sentAt: number): void;
+  /** What came may be started. */
+  start(): void;
   /** Claims came from an exchange that had been given up: too late to be worked on. */
   late(claimed: readonly ClaimedTask[]): void;
   /** Nothing is under way. */
@@ -44,12 +49,14 @@ interface Flight {
   readonly settle: readonly PendingSettlement[];
   readonly extend: readonly Renewal[];
   readonly limit: number;
-  over: boolean;
 }
 
 /**
- * Keeps one exchange with the store under way while there is something to settle, to extend or to claim. What comes up
+ * Keeps exchanges with the store under way while there is something to settle, to extend or to claim. What comes up
  * meanwhile rides on the next one: batches form by themselves, without timers, and an idle worker waits for nothing.
+ * While the store has plenty and handlers are quick, the next exchange leaves before what the last one brought is
+ * started, and two are under way: the store and the worker are busy at the same time. Two may overtake one another: a
+ * lease is settled by one of them only, and an extension that comes too late is that of an attempt which has ended.
  */
 export class Exchanger {
   readonly #store: Pick<QueueStore, 'exchange'>;
@@ -58,10 +65,17 @@ export class Exchanger {
   readonly #turn: Turn;
   readonly #host: ExchangeHost;
   #pending: PendingSettlement[] = [];
-  #state: 'resting' | 'booked' | 'flying' | 'waiting' | 'closed' = 'resting';
-  #flight: Flight | undefined;
-  /** Whether a claim may find something. */
-  #hungry = true;
+  /** `booked`: the next exchange leaves within this turn. `waiting`: the store failed, and is left alone for a while. */
+  #state: 'resting' | 'booked' | 'waiting' | 'closed' = 'resting';
+  readonly #flights = new Set<Flight>();
+  /** Tasks asked for by the exchanges under way. */
+  #asked = 0;
+  /** Whether something may have come since the last claim left. */
+  #looking = true;
+  /** Whether the last claim got all it asked for. */
+  #plenty = false;
+  /** Whether the outcomes to send include some that were sent before. */
+  #resending = false;
   #extendDue = false;
   #retry: ClockTimer | undefined;
   /** Exchanges since the start. */
@@ -90,7 +104,7 @@ export class Exchanger {
   }
 
   get isResting(): boolean {
-    return this.#state === 'resting' && this.#pending.length === 0;
+    return this.#state === 'resting' && this.#flights.size === 0 && this.#pending.length === 0;
   }
 
   /** Sends an outcome with the next exchange. */
@@ -100,7 +114,7 @@ export class Exchanger {
 
   /** There may be something to claim. */
   look(): void {
-    this.#hungry = true;
+    this.#looking = true;
     this.kick();
   }
 
@@ -110,21 +124,23 @@ export class Exchanger {
     this.kick();
   }
 
-  /** Starts an exchange if one is needed and none is under way. */
+  /** Starts an exchange if one is needed, and not enough are under way. */
   kick(): void {
     if (this.#state !== 'resting' || !this.#needed()) return;
     this.#state = 'booked';
     // A microtask or a turn later, so that handlers that end together share the exchange.
-    if (this.#host.occupied()) this.#turn.next(() => void this.#run());
-    else queueMicrotask(() => void this.#run());
+    if (this.#host.occupied() || this.#turn.isOver(this.#settings.clock.now()))
+      this.#turn.next(this.#send);
+    else queueMicrotask(this.#send);
   }
 
-  /** Gives up an exchange that the store has left without an answer for too long, and sends again what it carried. */
+  /** Gives up exchanges that the store has left without an answer for too long, and sends again what they carried. */
   watch(now: number): void {
-    const flight = this.#flight;
     const stallMs = Math.max(MIN_STALL_MS, this.#settings.leaseMs / 2);
-    if (flight === undefined || now - flight.sentAt < stallMs) return;
-    this.#fail(flight, new Error(`no answer within ${now - flight.sentAt} ms`));
+    for (const flight of [...this.#flights]) {
+      const ms = now - flight.sentAt;
+      if (ms >= stallMs) this.#fail(flight, new Error(`no answer within ${ms} ms`));
+    }
   }
 
   /** Sends nothing more. */
@@ -134,58 +150,75 @@ export class Exchanger {
   }
 
   #needed(): boolean {
-    if (this.#state === 'closed') return false;
+    const under = this.#flights.size;
+    if (under >= MAX_FLIGHTS) return false;
+    if (under > 0) return this.#pending.length >= HELPING || this.#isWorthwhile();
     if (this.#pending.length > 0 || this.#extendDue) return true;
-    return this.#hungry && this.#host.room() > 0;
+    return (this.#looking || this.#plenty) && this.#host.room(this.#asked) > 0;
   }
 
-  async #run(): Promise<void> {
-    while (this.#needed()) {
-      this.#state = 'flying';
-      if (!(await this.#fly(this.#load()))) return;
-      // Without this, handlers that end at once would share an exchange by twos and threes.
-      if (this.#host.occupied() || this.#turn.isOver(this.#settings.clock.now())) {
-        this.#state = 'booked';
-        this.#turn.next(() => void this.#run());
-        return;
-      }
-    }
-    if (this.#state === 'closed') return;
+  /** Whether a claim would bring so much that it need not wait for what is under way or in hand. */
+  #isWorthwhile(): boolean {
+    return this.#plenty && this.#host.room(this.#asked) >= HELPING;
+  }
+
+  readonly #send = (): void => {
+    if (this.#state !== 'booked') return;
     this.#state = 'resting';
-    this.#host.rested();
+    if (this.#needed()) void this.#fly(this.#load());
+    else if (this.isResting) this.#host.rested();
+  };
+
+  #isUp(): boolean {
+    return this.#state === 'resting' || this.#state === 'booked';
   }
 
   /** What the next exchange carries. */
   #load(): Flight {
-    const settle = this.#pending.splice(0, MAX_SETTLEMENTS);
+    const settle = this.#outcomes();
     const due = this.#extendDue ? this.#host.due() : [];
     const extend = due.map((attempt) => ({ attempt, progress: attempt.progress }));
     this.#extendDue = false;
     // Even when nothing is expected: it costs next to nothing here, and a settlement may make another task ready.
-    const limit = Math.min(MAX_CLAIM, this.#host.room());
-    if (limit > 0) this.#hungry = false;
-    this.#flight = { sentAt: this.#settings.clock.now(), settle, extend, limit, over: false };
-    return this.#flight;
+    const limit = this.#host.room(this.#asked);
+    if (limit > 0) this.#looking = false;
+    return { sentAt: this.#settings.clock.now(), settle, extend, limit };
   }
 
-  /** Whether the store answered in time. */
-  async #fly(flight: Flight): Promise<boolean> {
+  /** Those to send. What is sent again may be of a task that has a newer outcome by now: they never travel together. */
+  #outcomes(): PendingSettlement[] {
+    if (!this.#resending) return this.#pending.splice(0, MAX_SETTLEMENTS);
+    const sent = new Map<string, PendingSettlement>();
+    const left: PendingSettlement[] = [];
+    for (const pending of this.#pending) {
+      const { id } = pending.settlement;
+      if (sent.size < MAX_SETTLEMENTS && !sent.has(id)) sent.set(id, pending);
+      else left.push(pending);
+    }
+    this.#pending = left;
+    this.#resending = left.length > 0;
+    return [...sent.values()];
+  }
+
+  async #fly(flight: Flight): Promise<void> {
     this.count++;
+    this.#flights.add(flight);
+    this.#asked += flight.limit;
     let reply: ExchangeReply;
     try {
       reply = await this.#store.exchange(this.#request(flight));
     } catch (err) {
       this.#fail(flight, err);
-      return false;
+      return;
     }
-    if (flight.over) {
-      if (this.#state !== 'closed') this.#host.late(reply.claimed);
-      return false;
-    }
-    flight.over = true;
-    this.#flight = undefined;
-    this.failing = 0;
-    this.#take(reply, flight);
+    if (this.#end(flight)) this.#take(reply, flight);
+    else if (this.#state !== 'closed') this.#host.late(reply.claimed);
+  }
+
+  /** Whether it was still under way. */
+  #end(flight: Flight): boolean {
+    if (!this.#flights.delete(flight)) return false;
+    this.#asked -= flight.limit;
     return true;
   }
 
@@ -203,35 +236,51 @@ export class Exchanger {
     };
   }
 
-  #take(reply: ExchangeReply, { settle, extend, limit, sentAt }: Flight): void {
+  #take(reply: ExchangeReply, flight: Flight): void {
+    const { limit, sentAt } = flight;
+    this.failing = 0;
+    if (limit > 0) {
+      this.#plenty = reply.claimed.length >= limit;
+      this.#host.claimed(reply, limit, sentAt);
+    }
+    const isAhead = this.#isWorthwhile() && this.#flights.size < MAX_FLIGHTS && this.#isUp();
+    if (isAhead) {
+      this.#state = 'resting';
+      void this.#fly(this.#load());
+    }
+    this.#report(reply, flight);
+    // A turn later the exchange has been written: then the store works on it while the handlers run.
+    if (isAhead) this.#turn.next(() => this.#host.start());
+    else this.#host.start();
+    if (this.isResting) this.#host.rested();
+  }
+
+  #report(reply: ExchangeReply, { settle, extend, sentAt }: Flight): void {
     const cancelled = reply.cancelled === undefined ? undefined : new Set(reply.cancelled);
-    for (const [at, pending] of settle.entries()) {
+    for (let at = 0; at < settle.length; at++) {
       const verdict = cancelled?.has(at) === true ? 'cancelled' : reply.settled[at];
-      this.#host.settled(pending, verdict ?? 'stale');
+      this.#host.settled(settle[at] as PendingSettlement, verdict ?? 'stale');
     }
     for (const [at, { attempt, progress }] of extend.entries()) {
       if (attempt.progress === progress) attempt.progress = undefined;
       this.#host.extended(attempt, reply.extended[at] ?? 'lost', sentAt);
     }
-    if (limit === 0) return;
-    if (reply.claimed.length >= limit) this.#hungry = true;
-    this.#host.claimed(reply, limit, sentAt);
   }
 
   #fail(flight: Flight, err: unknown): void {
-    if (flight.over || this.#state === 'closed') return;
-    flight.over = true;
-    this.#flight = undefined;
+    if (!this.#end(flight) || this.#state === 'closed') return;
     // The store may have done it all the same: then it will call these settlements stale, and that is no news.
     for (const pending of flight.settle) pending.unsure = true;
     this.#pending = [...flight.settle, ...this.#pending];
+    this.#resending = true;
     this.#extendDue ||= flight.extend.length > 0;
-    if (flight.limit > 0) this.#hungry = true;
+    if (flight.limit > 0) this.#looking = true;
     if (this.failing++ === 0) this.failingSince = flight.sentAt;
     this.#settings.logger.warn(
       { module: 'queue', worker: this.#worker, failing: this.failing, err },
       'the store did not answer',
     );
+    if (this.#state === 'waiting') return;
     this.#state = 'waiting';
     this.#retry = this.#settings.clock.setTimeout(() => {
       this.#state = 'resting';

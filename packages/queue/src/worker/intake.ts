@@ -37,10 +37,14 @@ export class Intake {
     this.#timers = new Timers(settings.clock);
   }
 
-  /** Starts what came with an exchange, as far as there are slots. */
+  /** Puts what came with an exchange in line. */
   take(reply: ExchangeReply, sentAt: number): void {
     const now = this.#settings.clock.now();
     for (const task of reply.claimed) this.#begin(task, sentAt, now);
+  }
+
+  /** Starts what is in line, as far as there are slots. */
+  start(): void {
     this.#slots.pump();
     if (this.#slots.waiting > 0) this.#handBackLater(HAND_BACK_MS);
   }

@@ -1,7 +1,9 @@
 /** Tasks are claimed ahead only when their handlers will start within about this time. */
 const WINDOW_MS = 50;
-/** Most tasks claimed ahead: more would not make an exchange cheaper. */
-const MAX_AHEAD = 500;
+/** Most tasks claimed ahead, those that were asked for included: two helpings under way and one or two in hand. */
+const MAX_AHEAD = 1_000;
+/** Claims ahead grow by this at most from one exchange to the next. */
+const GROWTH = 4;
 /** So many samples weigh as much as everything measured before. */
 const MEMORY = 16;
 
@@ -16,7 +18,7 @@ export class Prefetch {
   #durationMs = 0;
   /** Mean time from one end of a handler to the next, while any runs: less than a handler takes when several run. */
   #intervalMs = 0;
-  /** Handlers ended since nothing was known: claims ahead grow with it, at most doubling from one exchange to the next. */
+  /** Handlers ended since nothing was known: claims ahead grow with it. */
   #known = 0;
   #ended = 0;
   #endedMs = 0;
@@ -52,7 +54,7 @@ export class Prefetch {
     if (this.#known === 0) return 0;
     const bySlots = slots * (WINDOW_MS / this.#durationMs - 1);
     const byRate = WINDOW_MS / this.#intervalMs;
-    return Math.floor(Math.max(0, Math.min(MAX_AHEAD, 2 * this.#known, bySlots, byRate)));
+    return Math.floor(Math.max(0, Math.min(MAX_AHEAD, GROWTH * this.#known, bySlots, byRate)));
   }
 
   #learn(now: number): void {

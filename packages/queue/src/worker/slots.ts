@@ -13,6 +13,10 @@ import type { Turn } from './turn.js';
 
 /** Most tasks that wait in the process, whatever the size of batches. */
 const MAX_WAITING = 1_000;
+/** Most tasks of one claim. */
+const MAX_CLAIM = 1_000;
+/** Most tasks of one claim that are not all for free slots: with more, the store would stand still for longer. */
+const MAX_CLAIM_AHEAD = 250;
 
 /** Where {@link Slots} tells what happens. */
 export interface SlotsHost {
@@ -82,16 +86,17 @@ export class Slots {
     return peak;
   }
 
-  /** How many tasks may be claimed now. */
-  room(): number {
+  /** How many tasks may be claimed now, beside those that were asked for and may still come. */
+  room(asked: number): number {
     if (!this.#open) return 0;
     const free = Math.max(0, this.#limit - this.#used) * this.#batchSize;
     const calls = this.#prefetch.ahead(this.#limit, this.#settings.clock.now());
     const ahead = Math.min(MAX_WAITING, calls * this.#batchSize);
-    const waiting = this.#backlog.size;
+    const coming = this.#backlog.size + asked;
     // Claims ahead come in few large helpings rather than one by one.
-    if (free === 0 && waiting * 2 > ahead) return 0;
-    return Math.max(0, free + ahead - waiting);
+    if (free <= coming && free + ahead - coming < Math.min(MAX_CLAIM_AHEAD, ahead / 2)) return 0;
+    const most = Math.max(MAX_CLAIM_AHEAD, Math.min(MAX_CLAIM, free));
+    return Math.max(0, Math.min(most, free + ahead - coming));
   }
 
   /** Puts a claimed task in line; `pump` starts it. */

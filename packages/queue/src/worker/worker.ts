@@ -187,7 +187,7 @@ export class Worker implements AsyncDisposable {
 
   #exchangeHost(): ExchangeHost {
     return {
-      room: () => (this.#state === 'running' ? this.#slots.room() : 0),
+      room: (asked) => (this.#state === 'running' ? this.#slots.room(asked) : 0),
       occupied: () => this.#slots.waiting > 0,
       due: () => this.#dueLeases(),
       queues: () => this.#rotated(),
@@ -203,6 +203,7 @@ export class Worker implements AsyncDisposable {
           this.#slots.stop(attempt, verdict === 'cancel' ? 'cancelled' : 'lost');
       },
       claimed: (reply, limit, sentAt) => this.#claimed(reply, limit, sentAt),
+      start: () => this.#intake.start(),
       late: (claimed) => {
         for (const task of claimed) this.#intake.release(task, 0);
         this.#exchanger.kick();

@@ -15,6 +15,31 @@ describe('claims ahead', () => {
     await closed(worker, clock);
   });
 
+  it('leave before quick handlers run, so that store and worker are busy at the same time', async () => {
+    let under = 0;
+    let most = 0;
+    let beside = 0;
+    const { clock, queue, worker } = await setUp(() => void (under > 0 && beside++), {
+      wrap: (store) => {
+        const exchange = store.exchange.bind(store);
+        store.exchange = async (request) => {
+          most = Math.max(most, ++under);
+          await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+          const reply = await exchange(request);
+          under--;
+          return reply;
+        };
+        return store;
+      },
+    });
+    await queue.enqueueMany(many(5_000));
+    for (let i = 0; queue.stats().completed < 5_000 && i < 1_000; i++) await clock.advance(0);
+    expect(queue.stats()).toMatchObject({ started: 5_000, completed: 5_000, released: 0 });
+    expect(beside).toBeGreaterThan(4_000);
+    expect(most).toBe(2);
+    await closed(worker, clock);
+  });
+
   it('are none where handlers take long: every task waits in the store, for whoever is free', async () => {
     const { clock, queue, worker, store } = await setUp(() => after(clock, 1_000), {
       concurrency: 4,

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { ExchangeReply, ExchangeRequest, QueueStore } from '../../src/index.js';
+import {
+  type ExchangeReply,
+  type ExchangeRequest,
+  type QueueStore,
+  RetryAt,
+} from '../../src/index.js';
 import { after, closed, setUp, task } from './support.js';
 
 /** A store whose exchanges go through `via`. */
@@ -57,6 +62,40 @@ describe('an exchange that never answers', () => {
     await clock.advance(100);
     expect(await kit.get(id)).toMatchObject({ state: 'completed', attempts: 1, epoch: 2 });
     expect(queue.stats()).toMatchObject({ started: 1, completed: 1 });
+    await closed(worker, clock);
+  });
+
+  it('never leads to two outcomes of one task in one exchange', async () => {
+    let answer: (() => void) | undefined;
+    const doubles: ExchangeRequest[] = [];
+    const { clock, queue, worker, kit } = await setUp(
+      (_, { attempt }) => {
+        if (attempt === 1) throw new RetryAt(0);
+      },
+      {
+        wrap: through(async (request, exchange) => {
+          const ids = request.settle.map(({ id }) => id);
+          if (new Set(ids).size < ids.length) doubles.push(request);
+          const reply = await exchange(request);
+          // Settles the first attempt, claims the second, and is given up before that is known.
+          if (answer === undefined && ids.length > 0 && reply.claimed.length > 0)
+            await new Promise<void>((resolve) => (answer = resolve));
+          return reply;
+        }),
+      },
+    );
+    const { id } = await queue.enqueue(task, {});
+    await clock.advance(4_900);
+    // The answer comes when the first outcome is about to be sent again: the second claim is handed back beside it.
+    for (let ms = 0; ms < 2_000; ms += 20) {
+      await clock.advance(20);
+      if (worker.stats().failing > 0) answer?.();
+    }
+    await clock.advance(2_000);
+    expect(answer).toBeDefined();
+    expect(doubles).toEqual([]);
+    expect(await kit.get(id)).toMatchObject({ state: 'completed', attempts: 2, epoch: 3 });
+    expect(queue.stats()).toMatchObject({ completed: 1, lost: 0, released: 1 });
     await closed(worker, clock);
   });
 
