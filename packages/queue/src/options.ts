@@ -1,6 +1,6 @@
 import type { Clock } from './clock.js';
 import { type Duration, durationMs } from './duration.js';
-import { QueueError, type QueueErrorCode, type QueueIssue } from './errors.js';
+import { isQueueError, QueueError, type QueueErrorCode, type QueueIssue } from './errors.js';
 import type { Logger } from './logger.js';
 
 const SHOWN_CHARS = 80;
@@ -149,6 +149,7 @@ export function readable<T>(where: string, read: () => T): T {
   try {
     return read();
   } catch (cause) {
+    if (isQueueError(cause)) throw cause;
     const received = shown(String(Object(cause).message ?? cause));
     const issue = { path: where, rule: 'an object whose properties can be read', received };
     throw invalid('QUEUE_OPTION_INVALID', [issue], cause);

@@ -17,7 +17,7 @@ import type {
   TaskPage,
 } from './admin-data.js';
 import { limitsSchema } from './schemas/limits.js';
-import { count, queueName as queue, time } from './schemas/parts.js';
+import { count, queueName as queue, storedText, time } from './schemas/parts.js';
 import type { HistoryKind, TaskState } from './store.js';
 
 export type {
@@ -64,22 +64,22 @@ const id = z
   .uuid()
   .describe('Id of a task')
   .meta({ examples: ['019a6b3e-7c1d-7f60-8a53-0d6a4b7f2c11'] });
-const by = z.string().min(1).max(200).optional().describe('Who does it');
-const reason = z.string().min(1).max(1000).optional().describe('Why');
+const by = storedText(200).optional().describe('Who does it');
+const reason = storedText(1_000).optional().describe('Why');
 const state = z
   .enum(['ready', 'scheduled', 'leased', 'completed', 'dead', 'cancelled'])
   .describe('ready, scheduled and leased tasks are still to be done; the others are finished');
 const filter = z.strictObject({
   queue: queue.optional(),
   states: z.array(state).min(1).max(6).optional(),
-  name: z.string().min(1).max(200).optional().describe('Name of the task definition'),
+  name: storedText(200).optional().describe('Name of the task definition'),
   ids: z.array(id).max(500).optional(),
-  group: z.string().min(1).max(200).optional().describe('Key of a group'),
+  group: storedText(200).optional().describe('Key of a group'),
   blockedBy: z
     .enum(['children', 'group', 'none'])
     .optional()
     .describe('What blocked tasks wait for'),
-  error: z.string().min(1).max(200).optional().describe('Name of the last error'),
+  error: storedText(200).optional().describe('Name of the last error'),
   finishedFrom: time.optional().describe('Finished at or after this time'),
   finishedTo: time.optional().describe('Finished before this time'),
 });

@@ -14,7 +14,7 @@ import type {
 import { QueueError } from '../errors.js';
 import { requireFeature } from '../features.js';
 import type { Logger } from '../logger.js';
-import { shown, textOption } from '../options.js';
+import { knownOptions, shown, textOption } from '../options.js';
 import { encoded } from '../payload.js';
 import {
   bulkSchema,
@@ -54,6 +54,7 @@ export class AdminTasks {
 
   async children(id: string, input: Omit<ListTasksInput, 'filter'>): Promise<TaskPage> {
     requireFeature(this.#store, 'flows', 'Children');
+    knownOptions('input', input, ['sort', 'limit', 'cursor']);
     return this.#page({ childrenOf: textOption('id', id) }, input);
   }
 

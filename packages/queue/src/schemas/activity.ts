@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Activity, ActivityInput, EventList, EventsInput } from '../admin/activity-data.js';
 import type { StoredEventType } from '../store.js';
-import { count, queueName, time } from './parts.js';
+import { count, queueName, storedText, time } from './parts.js';
 
 const type: z.ZodType<StoredEventType, StoredEventType> = z.enum([
   'task.added',
@@ -28,7 +28,7 @@ export interface EventsQuery extends EventsInput {
 
 /** Input of `events`. */
 export const eventsInputSchema: z.ZodType<EventsQuery, EventsInput> = z.strictObject({
-  after: z.string().min(1).max(200).optional().describe('`cursor` of the page before, or `latest`'),
+  after: storedText(200).optional().describe('`cursor` of the page before, or `latest`'),
   queues: z.array(queueName).min(1).max(500).optional(),
   types: z.array(type).min(1).optional(),
   limit: z.int().min(1).max(500).default(50),

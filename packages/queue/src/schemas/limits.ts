@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { LimitsInfo, LimitsInput } from '../admin/limits-data.js';
+import { storedText } from './parts.js';
 
 const DAY_MS = 86_400_000;
 const concurrency = z.int().min(0).max(1_000_000).nullable();
@@ -15,7 +16,7 @@ const groupLimits = z.strictObject({
   rate: rate.optional(),
   weight: z.number().min(0.001).max(1_000).nullable().optional().describe('Part of the queue'),
 });
-const groupKey = z.string().min(1).max(200);
+const groupKey = storedText(200);
 
 /** Input of `setLimits`. */
 export const limitsInputSchema: z.ZodType<LimitsInput, LimitsInput> = z.strictObject({

@@ -1,10 +1,12 @@
 import { z } from 'zod';
+import { isStorable } from '../options.js';
+
+/** A text of 1 to `max` characters that every store gives back as it was. */
+export const storedText = (max: number): z.ZodString =>
+  z.string().min(1).max(max).refine(isStorable, 'without NUL or half a surrogate pair');
 
 /** Name of a queue. */
-export const queueName: z.ZodString = z
-  .string()
-  .min(1)
-  .max(200)
+export const queueName: z.ZodString = storedText(200)
   .describe('Name of a queue')
   .meta({ examples: ['emails'] });
 
