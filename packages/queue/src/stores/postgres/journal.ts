@@ -73,10 +73,10 @@ export class Journal {
     const { rows } = await this.#runner.query<Row>({
       text: `select id::text, xid::text, floor(extract(epoch from at) * 1000)::float8 as at, type, queues, subjects,
           names, epochs, progress
-        from ${this.#schema}.queue_event
-        where (xid, id) >= ($1::text::xid8, $2::bigint) and xid < pg_snapshot_xmin(pg_current_snapshot())
+        from ${this.#schema}.queue_event e
+        where (e.xid, e.id) >= ($1::text::xid8, $2::bigint) and e.xid < pg_snapshot_xmin(pg_current_snapshot())
           and ($3::text[] is null or queues && $3) and ($4::text[] is null or type = any($4))
-        order by xid, id limit $5`,
+        order by e.xid, e.id limit $5`,
       values: [from.xid, from.id, queues ?? null, types ?? null, limit + 1],
     });
     const events: StoredEvent[] = [];
@@ -99,8 +99,8 @@ export class Journal {
     const start = { xid: '0', id: '0', read: 0 };
     if (after === undefined) return start;
     const { rows } = await this.#runner.query<{ xid: string; id: string; read: number }>({
-      text: `select xid::text, id::text, cardinality(subjects) as read from ${this.#schema}.queue_event
-        where xid < pg_snapshot_xmin(pg_current_snapshot()) order by xid desc, id desc limit 1`,
+      text: `select xid::text, id::text, cardinality(subjects) as read from ${this.#schema}.queue_event e
+        where xid < pg_snapshot_xmin(pg_current_snapshot()) order by e.xid desc, e.id desc limit 1`,
       values: [],
     });
     return rows[0] ?? start;

@@ -1,0 +1,34 @@
+/** Whether this is the long run (`npm run test:soak`). */
+const isSoak: boolean = process.env.HOLDFAST_SOAK === '1';
+
+/** A number for the short run, and one for the long one. */
+export const scaled = (short: number, long: number): number => (isSoak ? long : short);
+
+/** Prints what a long run came to. */
+export function summary(title: string, figures: Readonly<Record<string, unknown>>): void {
+  if (!isSoak) return;
+  const parts = Object.entries(figures).map(([name, value]) => `${name} ${value}`);
+  process.stdout.write(`\n[soak] ${title}: ${parts.join(', ')}\n`);
+}
+
+export const pause = (ms: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits until something holds; what it throws meanwhile counts as "not yet". */
+export async function eventually(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  patienceMs = 15_000,
+): Promise<void> {
+  const end = Date.now() + patienceMs;
+  let error: unknown;
+  while (true) {
+    try {
+      if (await holds()) return;
+    } catch (thrown) {
+      error = thrown;
+    }
+    if (Date.now() > end) throw new Error(`it never came to hold: ${what}`, { cause: error });
+    await pause(25);
+  }
+}

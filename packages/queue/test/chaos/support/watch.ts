@@ -1,0 +1,124 @@
+import type { QueueStore, TaskState } from '../../../src/index.js';
+import { createQueue, defineTask } from '../../../src/index.js';
+import type { Crew } from './crew.js';
+import { History } from './history.js';
+import { eventually, pause } from './scale.js';
+
+const QUEUE = 'q';
+const task = defineTask('t');
+const CHUNK = 500;
+
+/** Reads the events of a store as they come, so that none are dropped before they were seen. */
+export class Watch {
+  readonly history = new History();
+  readonly #store: QueueStore<never>;
+  #running = true;
+  readonly #reading: Promise<void>;
+
+  constructor(store: QueueStore<never>) {
+    this.#store = store;
+    this.#reading = this.#read();
+  }
+
+  /** Reads to the end and stops. */
+  async end(): Promise<History> {
+    this.#running = false;
+    await this.#reading;
+    await this.history.readAll(this.#store);
+    return this.history;
+  }
+
+  async #read(): Promise<void> {
+    while (this.#running) {
+      // A store that is down is asked again.
+      const more = await this.history.read(this.#store).catch(() => false);
+      if (!more) await pause(20);
+    }
+  }
+}
+
+/** Enqueues tasks whose handlers take a random time of up to `maxMs`. */
+export async function enqueueTasks(
+  store: QueueStore<never>,
+  count: number,
+  maxMs: number,
+): Promise<string[]> {
+  const queue = createQueue(QUEUE, { store, retry: { attempts: 50 } });
+  const ids: string[] = [];
+  for (let at = 0; at < count; at += CHUNK) {
+    const items = Array.from({ length: Math.min(CHUNK, count - at) }, () => ({
+      task,
+      payload: Math.floor(Math.random() * maxMs),
+    }));
+    ids.push(...(await queue.enqueueMany(items)).map(({ id }) => id));
+    await pause(5); // whoever reads the events keeps up
+  }
+  return ids;
+}
+
+/** Counts of the queue; rejects while the store is down. */
+export async function countsOf(
+  store: QueueStore<never>,
+  name: string = QUEUE,
+): Promise<Readonly<Record<TaskState, number>>> {
+  const [stats] = await store.stats([name]);
+  if (stats === undefined) throw new Error('there is no such queue');
+  return stats.counts;
+}
+
+/** Waits until nothing is left to be done in the queue. */
+export async function untilWorkedOff(
+  store: QueueStore<never>,
+  crew: Crew,
+  patienceMs?: number,
+  name: string = QUEUE,
+): Promise<void> {
+  await eventually(
+    'every task is worked off',
+    async () => {
+      if (crew.errors.length > 0) return true; // the test says what they are
+      const { ready, scheduled, leased } = await countsOf(store, name);
+      return ready + scheduled + leased === 0;
+    },
+    patienceMs,
+  );
+}
+
+/** When each claim began, by `id epoch`. */
+function startTimes({ events }: History): Map<string, number> {
+  const started = events.filter(({ type }) => type === 'task.started');
+  return new Map(started.map(({ subject, epoch, at }) => [`${subject} ${epoch}`, at]));
+}
+
+/** When the process of each worker was killed. */
+function killTimes(crew: Crew): Map<string, number> {
+  const times = new Map<string, number>();
+  for (const { log, killedAt } of crew.members)
+    if (killedAt) for (const worker of log.workers) times.set(worker, killedAt.epochMs);
+  return times;
+}
+
+/**
+ * How long the tasks of killed processes took to begin again, in milliseconds from the kill: by the store's clock,
+ * claims that had not begun yet included.
+ */
+export async function recoveryTimes(
+  store: QueueStore<never>,
+  crew: Crew,
+  history: History,
+): Promise<number[]> {
+  const [started, killed] = [startTimes(history), killTimes(crew)];
+  const ids = [...new Set([...history.lapsed].map((lease) => lease.split(' ')[0] ?? ''))];
+  const times: number[] = [];
+  for (let at = 0; at < ids.length; at += CHUNK) {
+    const filter = { ids: ids.slice(at, at + CHUNK) };
+    const records = await store.find(filter, { order: 'oldest', limit: CHUNK });
+    for (const { id, history: entries } of records) {
+      for (const { worker = '', epoch } of entries.filter(({ kind }) => kind === 'lapsed')) {
+        const again = started.get(`${id} ${epoch + 1}`) ?? Number.NaN;
+        times.push(again - (killed.get(worker) ?? Number.NaN));
+      }
+    }
+  }
+  return times.filter((ms) => !Number.isNaN(ms)); // of processes that were killed
+}
