@@ -4,7 +4,7 @@ import { toLimitsPatch } from './admin/limits.js';
 import type { LimitsInput } from './admin/limits-data.js';
 import { parse } from './admin/parse.js';
 import type { ListSchedulesInput, ScheduleInfo, ScheduleList } from './admin/schedule-data.js';
-import { changeSchedule, listSchedules } from './admin/schedules.js';
+import { changeSchedule, listSchedules, triggerSchedule } from './admin/schedules.js';
 import { type AdminStore, AdminTasks } from './admin/tasks.js';
 import { toChange, toQueueInfo } from './admin/translate.js';
 import type {
@@ -27,6 +27,7 @@ import { requireFeature } from './features.js';
 import { type Logger, silentLogger } from './logger.js';
 import { hasFunctions, invalidOption, knownOptions, loggerOption, textOption } from './options.js';
 import { changeSchema, limitsInputSchema } from './schemas.js';
+import type { EnqueueOutcome } from './store.js';
 
 /** Options of {@link QueueAdmin}. */
 export interface QueueAdminOptions {
@@ -188,6 +189,17 @@ export class QueueAdmin {
   /** @throws QueueError `QUEUE_SCHEDULE_NOT_FOUND` */
   async removeSchedule(queue: string, id: string): Promise<ScheduleInfo> {
     return this.#changeSchedule('remove', queue, id);
+  }
+
+  /**
+   * Enqueues the task of a schedule now, beside its runs; `duplicate` where it does not overlap and one is live.
+   * @throws QueueError `QUEUE_SCHEDULE_NOT_FOUND`
+   */
+  async triggerSchedule(queue: string, id: string): Promise<EnqueueOutcome> {
+    const outcome = await triggerSchedule(this.#store, queue, id);
+    const fields = { module: 'queue', queue, schedule: id, task_id: outcome.id, kind: 'trigger' };
+    this.#logger.info(fields, 'schedule triggered');
+    return outcome;
   }
 
   /** What happened in all processes, in order: go on with the cursor. */

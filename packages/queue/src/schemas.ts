@@ -57,8 +57,14 @@ export {
   eventListSchema,
   eventsInputSchema,
 } from './schemas/activity.js';
+export { fromJson, jsonSchema, type Snake, type SnakeName, toJson } from './schemas/json.js';
 export { limitsInputSchema, limitsSchema } from './schemas/limits.js';
-export { listSchedulesSchema, scheduleListSchema, scheduleSchema } from './schemas/schedules.js';
+export {
+  listSchedulesSchema,
+  outcomeSchema,
+  scheduleListSchema,
+  scheduleSchema,
+} from './schemas/schedules.js';
 
 const id = z
   .uuid()

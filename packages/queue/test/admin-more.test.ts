@@ -158,6 +158,24 @@ describe('QueueAdmin on queues', () => {
     }
   });
 
+  it('runs a schedule now, beside its runs, unless it must not overlap', async () => {
+    const { kit, queue, admin } = setUp();
+    const before = await queue.schedule('often', task, { n: 1 }, { every: '5m', overlap: 'skip' });
+    const { id, outcome } = await admin.triggerSchedule('q', 'often');
+    expect(outcome).toBe('added');
+    expect(await admin.triggerSchedule('q', 'often')).toEqual({ outcome: 'duplicate', id });
+    const { payload, headers, state } = await admin.get(id);
+    expect({ payload, headers, state }).toEqual({
+      payload: { n: 1 },
+      headers: { 'schedule-id': 'often' },
+      state: 'ready',
+    });
+    const [after] = (await kit.store.schedules?.({})) ?? [];
+    expect(after).toEqual(before);
+    const missing = admin.triggerSchedule('q', 'x');
+    await expect(missing).rejects.toMatchObject({ code: 'QUEUE_SCHEDULE_NOT_FOUND' });
+  });
+
   it('shows events with a cursor, and activity by the minute', async () => {
     const { clock, kit, queue, admin } = setUp();
     await queue.enqueue(task, {});

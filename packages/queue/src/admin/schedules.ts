@@ -3,10 +3,12 @@ import { requireFeature } from '../features.js';
 import { shown, textOption } from '../options.js';
 import type { ScheduleStore } from '../schedule/put.js';
 import { listSchedulesSchema } from '../schemas/schedules.js';
-import type { ScheduleRecord } from '../store.js';
+import type { EnqueueOutcome, ScheduleRecord } from '../store.js';
 import { parsedText } from '../task-info.js';
+import { uuidv7 } from '../uuid.js';
 import { parse } from './parse.js';
 import type { ListSchedulesInput, ScheduleInfo, ScheduleList } from './schedule-data.js';
+import type { AdminStore } from './tasks.js';
 
 const isoOrNull = (ms: number | null | undefined): string | null =>
   ms == null ? null : new Date(ms).toISOString();
@@ -23,6 +25,28 @@ export async function listSchedules(
 }
 
 /** @throws QueueError `QUEUE_SCHEDULE_NOT_FOUND` */
+export async function triggerSchedule(
+  store: ScheduleStore & Pick<AdminStore, 'enqueue'>,
+  queue: string,
+  id: string,
+): Promise<EnqueueOutcome> {
+  requireFeature(store, 'schedules', 'Schedules');
+  const [record] =
+    (await store.schedules?.({ queue: textOption('queue', queue), ids: [textOption('id', id)] })) ??
+    [];
+  if (record === undefined) throw notFound(queue, id);
+  const headers = { ...record.task.headers, 'schedule-id': id };
+  const task = { ...record.task, headers, id: uuidv7(), queue, when: { delayMs: 0 } };
+  const [outcome] = await store.enqueue([task]);
+  if (outcome === undefined)
+    throw new QueueError('QUEUE_STORE_UNAVAILABLE', 'The store gave no outcome');
+  return outcome;
+}
+
+const notFound = (queue: string, id: string): QueueError =>
+  new QueueError('QUEUE_SCHEDULE_NOT_FOUND', `Queue ${queue} has no schedule ${shown(id)}`);
+
+/** @throws QueueError `QUEUE_SCHEDULE_NOT_FOUND` */
 export async function changeSchedule(
   store: ScheduleStore,
   kind: 'pause' | 'resume' | 'remove',
@@ -34,8 +58,7 @@ export async function changeSchedule(
   const [old] = (await store.schedules?.({ queue, ids: [id] })) ?? [];
   const [record] = (await store.schedule?.([{ kind, ...name }])) ?? [];
   const changed = kind === 'remove' ? old : record;
-  if (!changed)
-    throw new QueueError('QUEUE_SCHEDULE_NOT_FOUND', `Queue ${queue} has no schedule ${shown(id)}`);
+  if (!changed) throw notFound(queue, id);
   return toScheduleInfo(changed);
 }
 

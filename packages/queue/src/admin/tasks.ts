@@ -27,13 +27,22 @@ import {
   redriveManySchema,
   redriveSchema,
 } from '../schemas.js';
-import type { Alteration, Edit, QueueStore, TaskFilter } from '../store.js';
+import type {
+  Alteration,
+  Edit,
+  EnqueueOutcome,
+  NewTask,
+  QueueStore,
+  TaskFilter,
+} from '../store.js';
 import { decodeCursor, encodeCursor, toTaskInfo } from '../task-info.js';
 import { parse } from './parse.js';
 import { toChange, toFilter } from './translate.js';
 
 /** What of a store the management surface needs: whatever its transactions are. */
-export type AdminStore = Omit<QueueStore, 'enqueue' | 'complete'>;
+export interface AdminStore extends Omit<QueueStore, 'enqueue' | 'complete'> {
+  enqueue(tasks: readonly NewTask[]): Promise<EnqueueOutcome[]>;
+}
 
 const MAX_PAYLOAD_BYTES = 256 * 2 ** 20;
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ListSchedulesInput, ScheduleInfo, ScheduleList } from '../admin/schedule-data.js';
+import type { EnqueueOutcome } from '../store.js';
 import { count, queueName, time } from './parts.js';
 
 const schedule = z.object({
@@ -26,6 +27,12 @@ export const listSchedulesSchema: z.ZodType<ListSchedulesInput, ListSchedulesInp
 
 /** A schedule. */
 export const scheduleSchema: z.ZodType<ScheduleInfo> = schedule;
+
+/** Output of `triggerSchedule`, and of an enqueue. */
+export const outcomeSchema: z.ZodType<EnqueueOutcome> = z.object({
+  outcome: z.enum(['added', 'duplicate', 'replaced', 'merged']),
+  id: z.uuid().describe('Of the task added, or of the one that holds the idempotency key'),
+});
 
 /** Output of `schedules`. */
 export const scheduleListSchema: z.ZodType<ScheduleList> = z.object({ items: z.array(schedule) });

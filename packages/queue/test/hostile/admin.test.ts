@@ -188,10 +188,12 @@ refuses(
       'input.groupDefaults.',
     ),
     ...options((of) => call('setLimits', 'q', { groups: { g: of } }), GROUP, 'input.groups.g.'),
-    ...(['pauseSchedule', 'resumeSchedule', 'removeSchedule'] as const).flatMap((method): Row[] => [
-      ['queue', text(200), (value) => call(method, value, 's')],
-      ['id', text(200), (value) => call(method, 'q', value)],
-    ]),
+    ...(['pauseSchedule', 'resumeSchedule', 'triggerSchedule', 'removeSchedule'] as const).flatMap(
+      (method): Row[] => [
+        ['queue', text(200), (value) => call(method, value, 's')],
+        ['id', text(200), (value) => call(method, 'q', value)],
+      ],
+    ),
   ],
   CODES,
   () => store,
