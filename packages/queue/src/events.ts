@@ -73,6 +73,12 @@ export class EventHub {
     return () => void set.delete(entry);
   }
 
+  /** Whether anybody listens: what an event carries need not be made otherwise. */
+  hears(type: keyof QueueEvents): boolean {
+    const set = this.#listeners.get(type);
+    return set !== undefined && set.size > 0;
+  }
+
   emit<Type extends keyof QueueEvents>(type: Type, subject: string, data: QueueEvents[Type]): void {
     const set = this.#listeners.get(type);
     if (set === undefined || set.size === 0) return;

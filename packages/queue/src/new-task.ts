@@ -9,7 +9,7 @@ import {
   readable,
   textOption,
 } from './options.js';
-import { checked, encoded } from './payload.js';
+import { check, encoded } from './payload.js';
 import type { ResolvedRetryPolicy } from './retry.js';
 import type { NewTask, TaskGroup, TaskKey, When } from './store.js';
 import { type AnyTaskDefinition, requireTask } from './task.js';
@@ -84,9 +84,10 @@ export interface NewTaskOptions extends TaskPlacement {
   freeKeyOnFailure?: boolean;
 }
 
-const PLACEMENT_NAMES = ['priority', 'group', 'headers'];
-const OPTION_NAMES = [
-  ...PLACEMENT_NAMES,
+const OPTION_NAMES: readonly string[] = [
+  'priority',
+  'group',
+  'headers',
   'delay',
   'runAt',
   'idempotencyKey',
@@ -94,16 +95,33 @@ const OPTION_NAMES = [
   'onDuplicate',
   'freeKeyOnFailure',
 ];
+const ITEM_NAMES: ReadonlySet<string> = new Set(['task', 'payload', ...OPTION_NAMES]);
 const KEY_OPTIONS = ['idempotencyWindow', 'onDuplicate', 'freeKeyOnFailure'] as const;
 const MAX_HEADERS_BYTES = 16_384;
 const FOREVER_MS = 100 * 365 * 86_400_000;
 
+const NOW: When = Object.freeze({ delayMs: 0 });
+
 /** What a queue adds to each of its tasks. */
 export interface QueueSettings {
   readonly queue: string;
-  readonly retry: ResolvedRetryPolicy;
+  /** Attempts of a task altogether. */
+  readonly attemptsOf: (task: AnyTaskDefinition) => number;
   readonly maxPayloadBytes: number;
   readonly keep: { readonly completedMs: number; readonly deadMs: number };
+}
+
+/** {@link QueueSettings.attemptsOf} over the policy of a queue. Mostly it is asked for the same definition again. */
+export function attemptsOver(retry: ResolvedRetryPolicy): QueueSettings['attemptsOf'] {
+  let last: AnyTaskDefinition | undefined;
+  let attempts = 0;
+  return (task) => {
+    if (task !== last) {
+      attempts = task.retryOver(retry).attempts;
+      last = task;
+    }
+    return attempts;
+  };
 }
 
 /** A task as it is asked for. */
@@ -115,103 +133,149 @@ export interface TaskItem extends NewTaskOptions {
 /** What of a task does not depend on when it runs. */
 export type TaskTemplate = Omit<NewTask, 'id' | 'queue' | 'when' | 'key' | 'waitFor'>;
 
-/** Checks everything about a task that is to be enqueued. `prefix` leads to it in error paths, in a list. */
-export async function toNewTask(
+/** A task's place in a list, undefined where it stands by itself: for the paths of errors, made only for those. */
+export type Place = number | undefined;
+
+const taskPath = (place: Place): string => (place === undefined ? 'task' : `items[${place}].task`);
+const payloadPath = (place: Place): string =>
+  place === undefined ? 'payload' : `items[${place}].payload`;
+const optionPath = (place: Place, name: string): string =>
+  place === undefined ? `options.${name}` : `items[${place}].${name}`;
+
+/**
+ * Checks everything about a task that is to be enqueued. A promise only where a schema answers with one: they would
+ * cost more than all the rest.
+ */
+export function toNewTask(
   item: TaskItem,
-  prefix: string | undefined,
+  place: Place,
   settings: QueueSettings,
   carrier: Readonly<Record<string, string>>,
-): Promise<NewTask> {
-  const option = prefix ?? 'options.';
-  if (typeof item !== 'object' || item === null || Array.isArray(item)) {
-    throw invalidOption(option.slice(0, -1), 'an object with a task and its payload', item);
+): NewTask | Promise<NewTask> {
+  const given = readItem(item, place);
+  const text = textOf(given.task, given.payload, place, settings);
+  if (text instanceof Promise) {
+    return text.then((checked) => assembled(given, checked, place, settings, carrier));
   }
-  const { task, payload, ...options } = readable(option.slice(0, -1), () => ({ ...item }));
-  requireTask(`${prefix ?? ''}task`, task);
-  knownOptions(option.slice(0, -1), options, OPTION_NAMES);
-  const { priority, group, headers } = options;
-  const placement = {
-    ...(priority === undefined ? {} : { priority }),
-    ...(group === undefined ? {} : { group }),
-    ...(headers === undefined ? {} : { headers }),
-  };
-  const template = await toTemplate(
-    { task, payload, placement },
-    prefix ?? '',
-    option,
-    settings,
-    carrier,
-  );
+  return assembled(given, text, place, settings, carrier);
+}
+
+function assembled(
+  item: TaskItem,
+  payload: string,
+  place: Place,
+  settings: QueueSettings,
+  carrier: Readonly<Record<string, string>>,
+): NewTask {
+  const { priority, group } = item;
   return {
-    ...template,
     id: uuidv7(),
     queue: settings.queue,
-    when: whenOf(options, option),
-    key: keyOf(options, option, settings),
+    name: item.task.name,
+    payload,
+    headers: headersOf(item.headers, place, carrier),
+    priority: priority === undefined ? 0 : priorityOf(priority, place),
+    when: whenOf(item, place),
+    maxAttempts: settings.attemptsOf(item.task),
+    keepCompletedMs: settings.keep.completedMs,
+    keepDeadMs: settings.keep.deadMs,
+    key: keyOf(item, place, settings),
+    group: group === undefined ? undefined : groupOf(group, optionPath(place, 'group')),
   };
+}
+
+/** What an item holds, each property read once. Refuses what is no item, and options that do not exist. */
+function readItem(item: TaskItem, place: Place): TaskItem {
+  const path = place === undefined ? 'options' : `items[${place}]`;
+  if (typeof item !== 'object' || item === null || Array.isArray(item)) {
+    throw invalidOption(path, 'an object with a task and its payload', item);
+  }
+  for (const name in item) {
+    if (ITEM_NAMES.has(name) || !Object.hasOwn(item, name)) continue;
+    const { task, payload: _, ...options } = readable(path, () => ({ ...item }));
+    requireTask(taskPath(place), task);
+    knownOptions(path, options, OPTION_NAMES);
+  }
+  return readable(path, () => ({ ...item }));
+}
+
+/** The JSON of a payload that fits its schema; a promise of it where the schema is asynchronous. */
+function textOf(
+  task: AnyTaskDefinition,
+  payload: unknown,
+  place: Place,
+  { maxPayloadBytes }: QueueSettings,
+): string | Promise<string> {
+  if (typeof task?.retryOver !== 'function') requireTask(taskPath(place), task);
+  const path = (): string => payloadPath(place);
+  const text = encoded(payload, path, 'QUEUE_PAYLOAD_INVALID', maxPayloadBytes);
+  if (task.payload === undefined) return text;
+  // The JSON form is checked, not the object: it is what the handler's side will see.
+  const checked = check(task.payload, JSON.parse(text), path, 'QUEUE_PAYLOAD_INVALID');
+  return checked instanceof Promise ? checked.then(() => text) : text;
 }
 
 /** Checks what of a task does not depend on when it runs. */
 export async function toTemplate(
   item: { task: AnyTaskDefinition; payload: unknown; placement: TaskPlacement },
-  prefix: string,
-  option: string,
   settings: QueueSettings,
-  carrier: Readonly<Record<string, string>>,
 ): Promise<TaskTemplate> {
   const { task, payload, placement } = item;
-  requireTask(`${prefix}task`, task);
-  const path = `${prefix}payload`;
-  const text = encoded(payload, path, 'QUEUE_PAYLOAD_INVALID', settings.maxPayloadBytes);
-  // The JSON form is checked, not the object: it is what the handler's side will see.
-  if (task.payload !== undefined) {
-    await checked(task.payload, JSON.parse(text), path, 'QUEUE_PAYLOAD_INVALID');
-  }
+  const text = await textOf(task, payload, undefined, settings);
+  const { priority, group, headers } = placement;
   const template = {
     name: task.name,
     payload: text,
-    headers: headersOf(placement.headers, `${option}headers`, carrier),
-    priority: integerOption(`${option}priority`, placement.priority, 0, [-32_768, 32_767]),
-    maxAttempts: task.retryOver(settings.retry).attempts,
+    headers: headersOf(headers, undefined, {}),
+    priority: priorityOf(priority, undefined),
+    maxAttempts: settings.attemptsOf(task),
     keepCompletedMs: settings.keep.completedMs,
     keepDeadMs: settings.keep.deadMs,
   };
-  if (placement.group === undefined) return template;
-  return { ...template, group: groupOf(placement.group, `${option}group`) };
+  if (group === undefined) return template;
+  return { ...template, group: groupOf(group, 'options.group') };
 }
 
-function whenOf({ delay, runAt }: NewTaskOptions, option: string): When {
-  if (runAt === undefined) return { delayMs: durationOption(`${option}delay`, delay, 0) };
+function priorityOf(priority: number | undefined, place: Place): number {
+  return integerOption(optionPath(place, 'priority'), priority, 0, [-32_768, 32_767]);
+}
+
+function whenOf({ delay, runAt }: NewTaskOptions, place: Place): When {
+  if (runAt === undefined) {
+    if (delay === undefined) return NOW;
+    return { delayMs: durationOption(optionPath(place, 'delay'), delay, 0) };
+  }
   if (delay !== undefined)
-    throw invalidOption(`${option}delay`, 'absent where runAt is given', delay);
+    throw invalidOption(optionPath(place, 'delay'), 'absent where runAt is given', delay);
   const atMs = runAt instanceof Date ? runAt.getTime() : Number.NaN;
-  if (!(atMs >= 0)) throw invalidOption(`${option}runAt`, 'a valid date since 1970', runAt);
+  if (!(atMs >= 0))
+    throw invalidOption(optionPath(place, 'runAt'), 'a valid date since 1970', runAt);
   return { atMs };
 }
 
+const MODES: readonly unknown[] = ['ignore', 'replace', 'merge'];
+
 function keyOf(
   options: NewTaskOptions,
-  option: string,
+  place: Place,
   { maxPayloadBytes }: QueueSettings,
 ): TaskKey | undefined {
   const { idempotencyKey, idempotencyWindow, onDuplicate, freeKeyOnFailure } = options;
+  const refused = (name: keyof NewTaskOptions, rule: string): Error =>
+    invalidOption(optionPath(place, name), rule, options[name]);
   if (idempotencyKey === undefined) {
     for (const name of KEY_OPTIONS) {
-      if (options[name] === undefined) continue;
-      throw invalidOption(`${option}${name}`, 'absent without idempotencyKey', options[name]);
+      if (options[name] !== undefined) throw refused(name, 'absent without idempotencyKey');
     }
     return undefined;
   }
-  const modes = ['ignore', 'replace', 'merge'];
-  if (onDuplicate !== undefined && !modes.includes(onDuplicate)) {
-    throw invalidOption(`${option}onDuplicate`, `one of ${modes.join(', ')}`, onDuplicate);
-  }
-  if (freeKeyOnFailure !== undefined && typeof freeKeyOnFailure !== 'boolean') {
-    throw invalidOption(`${option}freeKeyOnFailure`, 'true or false', freeKeyOnFailure);
-  }
+  if (onDuplicate !== undefined && !MODES.includes(onDuplicate))
+    throw refused('onDuplicate', `one of ${MODES.join(', ')}`);
+  if (freeKeyOnFailure !== undefined && typeof freeKeyOnFailure !== 'boolean')
+    throw refused('freeKeyOnFailure', 'true or false');
   return {
-    value: textOption(`${option}idempotencyKey`, idempotencyKey, 500),
-    ttlMs: windowOf(idempotencyWindow, `${option}idempotencyWindow`),
+    value: textOption(optionPath(place, 'idempotencyKey'), idempotencyKey, 500),
+    ttlMs: windowOf(idempotencyWindow, optionPath(place, 'idempotencyWindow')),
     ...(onDuplicate === undefined || onDuplicate === 'ignore' ? {} : { mode: onDuplicate }),
     ...(onDuplicate === 'merge' ? { maxMergedChars: maxPayloadBytes } : {}),
     ...(freeKeyOnFailure === true ? { freeOnFailure: true } : {}),
@@ -241,10 +305,11 @@ function groupOf(group: string | GroupOptions, path: string): TaskGroup {
 
 function headersOf(
   given: Readonly<Record<string, string>> | undefined,
-  path: string,
+  place: Place,
   carrier: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
   if (given === undefined) return carrier;
+  const path = optionPath(place, 'headers');
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw invalidOption(path, 'an object of texts', given);
   }

@@ -2,9 +2,14 @@ import type { QueueErrorCode, QueueIssue } from './errors.js';
 import { invalid, shown } from './options.js';
 import type { StandardIssue, StandardResult, StandardSchema } from './standard-schema.js';
 
+/** Where a value stands, for errors: a path, or what makes one, since most values fit. */
+export type Root = string | (() => string);
+
+const rootOf = (root: Root): string => (typeof root === 'string' ? root : root());
+
 /** Where an issue is, as `payload.items[0].to`. */
-function pathOf(root: string, issue: StandardIssue): string {
-  let path = root;
+function pathOf(root: Root, issue: StandardIssue): string {
+  let path = rootOf(root);
   for (const part of issue.path ?? []) {
     const key = typeof part === 'object' ? part.key : part;
     path += typeof key === 'number' ? `[${key}]` : `.${String(key)}`;
@@ -31,7 +36,7 @@ function valueAt(value: unknown, issue: StandardIssue): unknown {
 export function check(
   schema: StandardSchema<unknown, unknown> | undefined,
   value: unknown,
-  root: string,
+  root: Root,
   code: QueueErrorCode,
 ): unknown {
   if (schema === undefined) return value;
@@ -44,7 +49,7 @@ export function check(
 function outputOf(
   outcome: StandardResult<unknown>,
   value: unknown,
-  root: string,
+  root: Root,
   code: QueueErrorCode,
 ): unknown {
   if (outcome.issues === undefined) return outcome.value;
@@ -56,23 +61,13 @@ function outputOf(
   throw invalid(code, issues);
 }
 
-/** {@link check}, always as a promise. */
-export async function checked(
-  schema: StandardSchema<unknown, unknown> | undefined,
-  value: unknown,
-  root: string,
-  code: QueueErrorCode,
-): Promise<unknown> {
-  return check(schema, value, root, code);
-}
-
 /**
  * The JSON text of a value; `undefined` becomes null.
  * @throws QueueError with the given code when the value has no JSON form or the text is too long
  */
 export function encoded(
   value: unknown,
-  root: string,
+  root: Root,
   code: QueueErrorCode,
   maxBytes: number,
 ): string {
@@ -82,13 +77,13 @@ export function encoded(
   } catch (cause) {
     throw invalid(
       code,
-      [{ path: root, rule: 'a value that JSON can hold', received: shown(String(cause)) }],
+      [{ path: rootOf(root), rule: 'a value that JSON can hold', received: shown(String(cause)) }],
       cause,
     );
   }
   if (text === undefined) {
     throw invalid(code, [
-      { path: root, rule: 'a value that JSON can hold', received: shown(value) },
+      { path: rootOf(root), rule: 'a value that JSON can hold', received: shown(value) },
     ]);
   }
   // A UTF-16 unit takes one to three bytes, so most texts need no counting.
@@ -96,7 +91,9 @@ export function encoded(
     text.length > maxBytes || (text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes);
   if (tooLong) {
     const received = `${Buffer.byteLength(text)} bytes`;
-    throw invalid(code, [{ path: root, rule: `at most ${maxBytes} bytes of JSON`, received }]);
+    throw invalid(code, [
+      { path: rootOf(root), rule: `at most ${maxBytes} bytes of JSON`, received },
+    ]);
   }
   return text;
 }

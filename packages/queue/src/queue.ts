@@ -7,7 +7,7 @@ import { linkFlow, planFlow } from './flow.js';
 import { type HealthReport, storeHealth } from './health.js';
 import { silentLogger } from './logger.js';
 import { observeQueue } from './metrics.js';
-import { type QueueSettings, toNewTask } from './new-task.js';
+import { attemptsOver, type QueueSettings, toNewTask } from './new-task.js';
 import {
   durationOption,
   integerOption,
@@ -46,7 +46,7 @@ export class Queue<Tx = never> implements AsyncDisposable {
   /** For the workers of this process. */
   readonly internals: QueueInternals;
   readonly #tasks: ReadonlyMap<string, AnyTaskDefinition>;
-  readonly #keep: { readonly completedMs: number; readonly deadMs: number };
+  readonly #settings: QueueSettings;
   readonly #stopMetrics: () => void;
   #closed = false;
 
@@ -61,7 +61,7 @@ export class Queue<Tx = never> implements AsyncDisposable {
     this.store = options.store;
     this.#tasks = byName(options.tasks);
     const { completed, dead } = options.retention ?? {};
-    this.#keep = {
+    const keep = {
       completedMs: durationOption('options.retention.completed', completed, 86_400_000),
       deadMs: durationOption('options.retention.dead', dead, 30 * 86_400_000),
     };
@@ -77,6 +77,8 @@ export class Queue<Tx = never> implements AsyncDisposable {
         maxBytes,
       ),
     };
+    const { retry, maxPayloadBytes } = this.internals;
+    this.#settings = { queue: this.name, attemptsOf: attemptsOver(retry), maxPayloadBytes, keep };
     this.#stopMetrics = observeQueue(this.name, this.store, this.internals.counters);
   }
 
@@ -117,7 +119,7 @@ export class Queue<Tx = never> implements AsyncDisposable {
       throw invalidOption('options', 'an object', third);
     const { tx, ...rest } = readable('options', () => ({ ...third }));
     const item = { ...rest, task: first as AnyTaskDefinition, payload: second };
-    const [outcome] = await this.#enqueueAll([item], () => undefined, tx);
+    const [outcome] = await this.#enqueueAll([item], 'alone', tx);
     if (outcome === undefined)
       throw new QueueError('QUEUE_STORE_UNAVAILABLE', 'The store gave no outcome');
     return outcome;
@@ -136,7 +138,7 @@ export class Queue<Tx = never> implements AsyncDisposable {
     knownOptions('options', options, ['tx']);
     if (!Array.isArray(items)) throw invalidOption('items', 'an array', items);
     if (items.length === 0) return [];
-    return this.#enqueueAll(items, (index) => `items[${index}].`, options?.tx);
+    return this.#enqueueAll(items, 'listed', options?.tx);
   }
 
   /**
@@ -165,12 +167,7 @@ export class Queue<Tx = never> implements AsyncDisposable {
     const plain = (items as readonly FlowItem[]).map(
       ({ ref: _, after: __, onChildFailure: ___, ...item }) => item,
     );
-    return this.#enqueueAll(
-      plain,
-      (index) => `items[${index}].`,
-      options?.tx,
-      (tasks) => linkFlow(tasks, plan, items),
-    );
+    return this.#enqueueAll(plain, 'listed', options?.tx, (tasks) => linkFlow(tasks, plan, items));
   }
 
   /**
@@ -217,7 +214,7 @@ export class Queue<Tx = never> implements AsyncDisposable {
   ): Promise<ScheduleRecord> {
     this.#open();
     const item = { id, task: task as AnyTaskDefinition, payload, options };
-    return putSchedule(this.store, this.#settings(), item);
+    return putSchedule(this.store, this.#settings, item);
   }
 
   /** Removes a schedule. Whether there was one. */
@@ -266,46 +263,62 @@ export class Queue<Tx = never> implements AsyncDisposable {
 
   async #enqueueAll(
     items: readonly EnqueueItem[],
-    prefix: (index: number) => string | undefined,
+    standing: 'alone' | 'listed',
     tx: Tx | undefined,
     link: (tasks: NewTask[]) => NewTask[] = (tasks) => tasks,
   ): Promise<EnqueueOutcome[]> {
     this.#open();
     return enqueueSpan(this.name, items.length, async (carrier, span) => {
-      const settings = this.#settings();
-      const tasks = await Promise.all(
-        items.map((item, index) => toNewTask(item, prefix(index), settings, carrier)),
-      );
+      const made = this.#made(items, standing, carrier);
+      const tasks = made instanceof Promise ? await made : made;
       const linked = link(tasks);
       for (const task of linked) requireFor(this.store, task);
       const placed = await this.store.enqueue(linked, tx === undefined ? undefined : { tx });
       const outcomes = inOrder(tasks, linked, placed);
-      markEnqueued(
-        span,
-        outcomes.filter((o) => o.outcome === 'added').map((o) => o.id),
-      );
+      if (span !== undefined) markEnqueued(span, outcomes);
       this.#report(items, outcomes);
       return outcomes;
     });
+  }
+
+  /** The items as tasks; a promise of them where a schema is asynchronous. */
+  #made(
+    items: readonly EnqueueItem[],
+    standing: 'alone' | 'listed',
+    carrier: Readonly<Record<string, string>>,
+  ): NewTask[] | Promise<NewTask[]> {
+    const tasks: NewTask[] = [];
+    const waiting: Promise<unknown>[] = [];
+    for (let index = 0; index < items.length; index++) {
+      const place = standing === 'listed' ? index : undefined;
+      const task = toNewTask(items[index] as EnqueueItem, place, this.#settings, carrier);
+      if (task instanceof Promise) {
+        const placed = task.then((checked) => {
+          tasks[index] = checked;
+        });
+        // A later item may be refused at once, and then nobody waits for this one.
+        placed.catch(() => undefined);
+        waiting.push(placed);
+      } else {
+        tasks[index] = task;
+      }
+    }
+    return waiting.length === 0 ? tasks : Promise.all(waiting).then(() => tasks);
   }
 
   #open(): void {
     if (this.#closed) throw new QueueError('QUEUE_CLOSED', `Queue ${this.name} is closed`);
   }
 
-  #settings(): QueueSettings {
-    const { retry, maxPayloadBytes } = this.internals;
-    return { queue: this.name, retry, maxPayloadBytes, keep: this.#keep };
-  }
-
   #report(items: readonly EnqueueItem[], outcomes: readonly EnqueueOutcome[]): void {
-    for (const [index, { outcome, id }] of outcomes.entries()) {
-      if (outcome === 'added') {
-        this.internals.counters.added++;
-        this.internals.hub.emit('task.added', id, { name: items[index]?.task.name ?? '' });
-      } else if (outcome === 'duplicate') {
-        this.internals.counters.duplicates++;
-      }
+    const { counters, hub } = this.internals;
+    const isHeard = hub.hears('task.added');
+    for (let index = 0; index < outcomes.length; index++) {
+      const { outcome, id } = outcomes[index] as EnqueueOutcome;
+      if (outcome === 'duplicate') counters.duplicates++;
+      if (outcome !== 'added') continue;
+      counters.added++;
+      if (isHeard) hub.emit('task.added', id, { name: items[index]?.task.name ?? '' });
     }
   }
 }

@@ -4,6 +4,7 @@ import {
   context,
   INVALID_TRACEID,
   type Link,
+  ProxyTracerProvider,
   propagation,
   ROOT_CONTEXT,
   type Span,
@@ -12,17 +13,29 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
-import type { ClaimedTask } from './store.js';
+import type { ClaimedTask, EnqueueOutcome } from './store.js';
 import { VERSION } from './version.js';
 
 const tracer = (): Tracer => trace.getTracer('@holdfast/queue', VERSION);
 
-/** Runs `fn` in a producer span; what `fn` is given carries the span in headers. */
+/** Whether anybody takes spans: without an SDK the cheapest span is none. */
+export function isTracing(): boolean {
+  const provider = trace.getTracerProvider();
+  if (!(provider instanceof ProxyTracerProvider)) return true;
+  return provider.getDelegateTracer('@holdfast/queue', VERSION) !== undefined;
+}
+
+/** Runs `fn` in a producer span, where anybody takes it; what `fn` is given carries the span in headers. */
 export async function enqueueSpan<T>(
   queue: string,
   count: number,
-  fn: (carrier: Readonly<Record<string, string>>, span: Span) => Promise<T>,
+  fn: (carrier: Readonly<Record<string, string>>, span: Span | undefined) => Promise<T>,
 ): Promise<T> {
+  const carrier: Record<string, string> = {};
+  if (!isTracing()) {
+    propagation.inject(context.active(), carrier);
+    return fn(carrier, undefined);
+  }
   const attributes: Attributes = {
     'messaging.system': 'holdfast',
     'messaging.operation.type': 'send',
@@ -32,7 +45,6 @@ export async function enqueueSpan<T>(
   if (count !== 1) attributes['messaging.batch.message_count'] = count;
   const span = tracer().startSpan(`enqueue ${queue}`, { kind: SpanKind.PRODUCER, attributes });
   const active = trace.setSpan(context.active(), span);
-  const carrier: Record<string, string> = {};
   propagation.inject(active, carrier);
   try {
     return await context.with(active, () => fn(carrier, span));
@@ -45,11 +57,13 @@ export async function enqueueSpan<T>(
 }
 
 /** Marks an enqueue's span with what it caused. */
-export function markEnqueued(span: Span, ids: readonly string[]): void {
-  if (ids.length === 0) return;
+export function markEnqueued(span: Span, outcomes: readonly EnqueueOutcome[]): void {
+  const added = outcomes.filter(({ outcome }) => outcome === 'added');
+  const [first] = added;
+  if (first === undefined) return;
   span.setAttribute('holdfast.consequence', 'task.enqueued');
-  span.setAttribute('holdfast.consequence.value', ids.length);
-  if (ids.length === 1) span.setAttribute('messaging.message.id', ids[0] as string);
+  span.setAttribute('holdfast.consequence.value', added.length);
+  if (added.length === 1) span.setAttribute('messaging.message.id', first.id);
 }
 
 /** The span of one attempt and the context its handler runs in. */

@@ -30,7 +30,7 @@ export async function putSchedule(
     throw invalidOption('options.overlap', "'allow' or 'skip'", overlap);
   }
   const timing = timingOf(placement);
-  const template = await toTemplate({ task, payload, placement }, '', 'options.', settings, {});
+  const template = await toTemplate({ task, payload, placement }, settings);
   if (template.group !== undefined) requireFeature(store, 'groups', 'A group');
   const name = textOption('id', id);
   const key = { value: `schedule ${name}`, ttlMs: 0 };

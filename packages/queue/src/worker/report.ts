@@ -49,7 +49,8 @@ function reportAccepted(
   switch (settlement.outcome) {
     case 'completed':
       counters.completed++;
-      hub.emit('task.completed', id, { name, attempt, durationMs });
+      if (hub.hears('task.completed'))
+        hub.emit('task.completed', id, { name, attempt, durationMs });
       break;
     case 'retry':
       counters.failed++;
@@ -76,6 +77,7 @@ function fieldsOf(task: ClaimedTask, entry: HistoryEntry): object {
 /** Counts and announces the start of an attempt. */
 export function reportStarted(task: ClaimedTask, internals: QueueInternals): void {
   internals.counters.started++;
+  if (!internals.hub.hears('task.started')) return;
   const { id, name, attempt, epoch } = task;
   internals.hub.emit('task.started', id, { name, attempt, epoch });
 }

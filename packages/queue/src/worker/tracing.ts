@@ -1,26 +1,11 @@
-import {
-  type Context,
-  ProxyTracerProvider,
-  propagation,
-  ROOT_CONTEXT,
-  type Span,
-  trace,
-} from '@opentelemetry/api';
+import { type Context, propagation, ROOT_CONTEXT, type Span } from '@opentelemetry/api';
 import type { ClaimedTask } from '../store.js';
-import { attemptSpan, batchSpan } from '../telemetry.js';
-import { VERSION } from '../version.js';
+import { attemptSpan, batchSpan, isTracing } from '../telemetry.js';
 
 /** A span, where there is an SDK to take it, and the context a handler runs in. */
 export interface Traced {
   readonly span: Span | undefined;
   readonly context: Context;
-}
-
-/** Whether anybody takes spans: without an SDK the cheapest span is none. */
-function isTracing(): boolean {
-  const provider = trace.getTracerProvider();
-  if (!(provider instanceof ProxyTracerProvider)) return true;
-  return provider.getDelegateTracer('@holdfast/queue', VERSION) !== undefined;
 }
 
 /** The span of one attempt; the producer's baggage is in its context either way. */
