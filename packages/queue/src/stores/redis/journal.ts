@@ -18,25 +18,29 @@ type Entry = readonly [last: number, at: number, count: number, texts: string];
 /** Calls EVENTS: after a number, '' or 'latest'. */
 type Read = (after: string | number, entries: number) => Promise<unknown>;
 
+/** The subjects of six texts: a type with a + before it has several. */
+const subjectsOf = (kind: string, subjects: string): string[] =>
+  kind.startsWith('+') ? subjects.split(' ') : [subjects];
+
+/** The events of an entry, with their numbers. */
 function* eventsOf([last, at, count, texts]: Entry): Generator<[number, StoredEvent]> {
   const parts = texts.split('\0');
-  for (let index = 0; index < count; index++) {
-    const number = last - count + 1 + index;
-    const [type, queue = '', subject = '', name = '', epoch = '', progress = ''] = parts.slice(
-      index * FIELDS,
-      (index + 1) * FIELDS,
-    );
-    const event = {
-      cursor: String(number),
+  let number = last - count;
+  for (let from = 0; from < parts.length; from += FIELDS) {
+    const [kind = '', queue = '', subjects = '', ...rest] = parts.slice(from, from + FIELDS);
+    const [name, epoch, progress] = rest;
+    const common = {
       at,
-      type: type as StoredEventType,
+      type: kind.replace('+', '') as StoredEventType,
       queue,
-      subject,
-      ...(name === '' ? {} : { name }),
-      ...(epoch === '' ? {} : { epoch: Number(epoch) }),
-      ...(progress === '' ? {} : { progress }),
+      ...(name ? { name } : {}),
+      ...(epoch ? { epoch: Number(epoch) } : {}),
+      ...(progress ? { progress } : {}),
     };
-    yield [number, event];
+    for (const subject of subjectsOf(kind, subjects)) {
+      number++;
+      yield [number, { cursor: String(number), subject, ...common }];
+    }
   }
 }
 
@@ -130,8 +134,11 @@ const COUNTS = [
 
 /** What MINUTES returned. */
 export function minutesReply(reply: unknown): QueueMinute[] {
-  return (reply as [number, number[]][]).map(([at, counts]) => {
-    const named = COUNTS.map((name, index) => [name, counts[index] ?? 0]);
-    return { at, ...Object.fromEntries(named) } as QueueMinute;
+  return (reply as [number, string[]][]).map(([at, texts]) => {
+    const counts = Object.fromEntries(COUNTS.map((name) => [name, 0]));
+    for (let index = 0; index < texts.length; index += 2) {
+      counts[texts[index] as string] = Number(texts[index + 1]);
+    }
+    return { at, ...counts } as unknown as QueueMinute;
   });
 }

@@ -75,13 +75,81 @@ function toClaimed(values: readonly unknown[], at: number): ClaimedTask {
   };
 }
 
+/** What all tasks of one call have in common, as it is kept: see the keys in lua/head.ts. */
+interface PlainHead {
+  readonly text: string;
+  readonly common: Omit<ClaimedTask, 'id' | 'payload' | 'headers'>;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function parseHead(text: string): PlainHead {
+  const end = text.indexOf('\n');
+  const [queue, , maxAttempts, , , enqueuedAt, runAt] = JSON.parse(text.slice(1, end)) as [
+    string,
+    string,
+    ...number[],
+  ];
+  const [name, headers] = JSON.parse(text.slice(end + 1)) as [string, Record<string, string>];
+  const common = {
+    epoch: 1,
+    queue,
+    name,
+    priority: 0,
+    attempt: 1,
+    maxAttempts: maxAttempts as number,
+    enqueuedAt: enqueuedAt as number,
+    runAt: runAt as number,
+  };
+  return { text, common, headers };
+}
+
+/** Plain tasks, most of which have the head of the one before. */
+function addPlain(ids: readonly string[], rows: readonly string[], claimed: ClaimedTask[]): void {
+  let head: PlainHead | undefined;
+  for (const [index, row] of rows.entries()) {
+    if (head === undefined || !row.startsWith(head.text)) {
+      head = parseHead(row.slice(0, row.indexOf('\n', row.indexOf('\n') + 1) + 1));
+    }
+    const { common, headers, text } = head;
+    claimed.push({
+      id: ids[index] as string,
+      epoch: 1,
+      queue: common.queue,
+      name: common.name,
+      headers: { ...headers },
+      payload: row.slice(row.indexOf(' ', text.length) + 1),
+      priority: 0,
+      attempt: 1,
+      maxAttempts: common.maxAttempts,
+      enqueuedAt: common.enqueuedAt,
+      runAt: common.runAt,
+    });
+  }
+}
+
+/** Claimed tasks come in pairs: ids and texts of plain ones, or 0 and the values of others. */
+function claimedOf(segments: readonly unknown[]): ClaimedTask[] {
+  const claimed: ClaimedTask[] = [];
+  for (let at = 0; at < segments.length; at += 2) {
+    const [ids, values] = [segments[at], segments[at + 1] as unknown[]];
+    if (ids !== 0) {
+      addPlain(ids as string[], values as string[], claimed);
+      continue;
+    }
+    for (let from = 0; from < values.length; from += CLAIMED_FIELDS) {
+      claimed.push(toClaimed(values, from));
+    }
+  }
+  return claimed;
+}
+
 /** What EXCHANGE returned. */
 export function exchangeReply(
   reply: unknown,
   request: ExchangeRequest,
   places: readonly number[],
 ): ExchangeReply {
-  const [now, settledAt, extendedAt, values, nextDueAt, endedAt] = reply as [
+  const [now, staleAt, extendedAt, segments, nextDueAt, endedAt] = reply as [
     number,
     number[],
     number[],
@@ -89,13 +157,16 @@ export function exchangeReply(
     number | null,
     number[],
   ];
-  const settled: ('ok' | 'stale')[] = request.settle.map(() => 'stale');
-  for (const place of settledAt) settled[places[place - 1] as number] = 'ok';
+  const settled: ('ok' | 'stale')[] = request.settle.map(() => 'ok');
+  // Of several settlements of one task the first counts.
+  if (places.length < settled.length) {
+    settled.fill('stale');
+    for (const place of places) settled[place] = 'ok';
+  }
+  for (const place of staleAt) settled[places[place - 1] as number] = 'stale';
   const extended: ('ok' | 'lost' | 'cancel')[] = request.extend.map(() => 'lost');
   for (const place of extendedAt) extended[Math.abs(place) - 1] = place < 0 ? 'cancel' : 'ok';
-  const claimed: ClaimedTask[] = [];
-  for (let at = 0; at < values.length; at += CLAIMED_FIELDS) claimed.push(toClaimed(values, at));
-  const answer = { now, settled, extended, claimed, nextDueAt };
+  const answer = { now, settled, extended, claimed: claimedOf(segments), nextDueAt };
   if (endedAt.length === 0) return answer;
   const cancelled = endedAt.map((place) => places[place - 1] as number);
   return { ...answer, cancelled: cancelled.sort((a, b) => a - b) };

@@ -31,15 +31,20 @@ function moreOf({ key, group, waitFor }: NewTask): string {
   return text === '{}' ? '' : text;
 }
 
+const sameHeaders = (a: NewTask['headers'], b: NewTask['headers']): boolean =>
+  a === b || JSON.stringify(a) === JSON.stringify(b);
+
 /** What tasks of one run have in common. */
-function sameRun(a: NewTask, b: NewTask): boolean {
-  return (
+function sameRun(a: NewTask, b: NewTask, plain: boolean): boolean {
+  const same =
     a.queue === b.queue &&
     a.name === b.name &&
-    a.priority === b.priority &&
     a.maxAttempts === b.maxAttempts &&
     a.keepCompletedMs === b.keepCompletedMs &&
-    a.keepDeadMs === b.keepDeadMs &&
+    a.keepDeadMs === b.keepDeadMs;
+  if (!same || plain) return same && sameHeaders(a.headers, b.headers);
+  return (
+    a.priority === b.priority &&
     a.key?.ttlMs === b.key?.ttlMs &&
     'atMs' in a.when === 'atMs' in b.when &&
     waitOf(a.when) === waitOf(b.when) &&
@@ -47,42 +52,54 @@ function sameRun(a: NewTask, b: NewTask): boolean {
   );
 }
 
+/** Whether a task may be kept as one text: see the keys in lua/head.ts. */
+function isPlain({ priority, when, key, group, waitFor }: NewTask): boolean {
+  const plain = key === undefined && group === undefined && waitFor === undefined;
+  return plain && priority === 0 && 'delayMs' in when && when.delayMs <= 0;
+}
+
+/** As Redis gets it: without halves of surrogate pairs, which its JSON does not know. */
+const wellFormed = (text: string): string => Buffer.from(text).toString();
+
+function plainHeadOf(task: NewTask): Arg[] {
+  const { queue, name, headers, maxAttempts, keepCompletedMs, keepDeadMs } = task;
+  const keep = [Math.ceil(keepCompletedMs), Math.ceil(keepDeadMs)];
+  const head = JSON.stringify([wellFormed(queue), wellFormed(name), maxAttempts, ...keep]);
+  return ['p', queue, name, 0, head.slice(0, -1), JSON.stringify([name, headers])];
+}
+
 function headOf(task: NewTask): Arg[] {
   const { queue, name, priority, when, maxAttempts, keepCompletedMs, keepDeadMs, key } = task;
   const absolute = 'atMs' in when ? 1 : 0;
   const keep = [Math.ceil(keepCompletedMs), Math.ceil(keepDeadMs)];
   const ttl = key === undefined ? '' : Math.ceil(key.ttlMs);
-  return [
-    queue,
-    name,
-    0,
-    priority,
-    absolute,
-    waitOf(when),
-    maxAttempts,
-    ...keep,
-    ttl,
-    moreOf(task),
-  ];
+  const times = [priority, absolute, waitOf(when), maxAttempts, ...keep, ttl];
+  return ['s', queue, name, 0, ...times, moreOf(task)];
 }
 
-const COUNT_AT = 2;
+const COUNT_AT = 3;
 
-/** The arguments of ENQUEUE. */
-export function enqueueArgs(tasks: readonly NewTask[]): Arg[] {
-  const args: Arg[] = [];
+/** The arguments of ENQUEUE, after others. */
+export function enqueueArgs(tasks: readonly NewTask[], args: Arg[] = []): Arg[] {
   let first: NewTask | undefined;
+  let plain = false;
+  let count = 0;
   let countAt = 0;
   for (const task of tasks) {
-    if (first === undefined || !sameRun(first, task)) {
+    if (first === undefined || isPlain(task) !== plain || !sameRun(first, task, plain)) {
+      if (first !== undefined) args[countAt] = count;
       first = task;
+      plain = isPlain(task);
+      count = 0;
       countAt = args.length + COUNT_AT;
-      args.push(...headOf(task));
+      args.push(...(plain ? plainHeadOf(task) : headOf(task)));
     }
-    args[countAt] = (args[countAt] as number) + 1;
-    args.push(task.id, bodyOf(task));
+    count++;
+    if (plain) args.push(task.id, `${count} ${task.payload}`);
+    else args.push(task.id, bodyOf(task));
     if (task.key !== undefined) args.push(task.key.value);
   }
+  if (first !== undefined) args[countAt] = count;
   return args;
 }
 
@@ -107,6 +124,9 @@ function textOf(settlement: Settlement): string {
   return 'result' in settlement ? (settlement.result ?? '') : '';
 }
 
+const withoutResult = (settlement: Settlement): boolean =>
+  settlement.outcome === 'completed' && settlement.result === null;
+
 /** An exchange as the script takes it, and the way back. */
 export interface ExchangeArgs {
   readonly args: Arg[];
@@ -130,9 +150,9 @@ export function exchangeArgs(
   for (const [index, settlement] of settle.entries()) {
     if (seen.has(settlement.id)) continue;
     seen.add(settlement.id);
-    if (settlement.outcome === 'completed' && settlement.result === null) {
+    if (withoutResult(settlement) && settlement.epoch === 1) {
       places.push(index);
-      args.push(settlement.id, settlement.epoch);
+      args.push(settlement.id);
     } else {
       others.push(index);
     }
@@ -141,7 +161,8 @@ export function exchangeArgs(
   for (const index of others) {
     const settlement = settle[index] as Settlement;
     const when = 'when' in settlement ? settlement.when : { delayMs: 0 };
-    args.push(settlement.id, settlement.epoch, OUTCOMES[settlement.outcome]);
+    const outcome = withoutResult(settlement) ? 'n' : OUTCOMES[settlement.outcome];
+    args.push(settlement.id, settlement.epoch, outcome);
     args.push('atMs' in when ? 1 : 0, waitOf(when), textOf(settlement));
     places.push(index);
   }

@@ -1,9 +1,11 @@
-import { ALTER, CONTROL, FIND, FIND_IDS, STATS } from './lua/admin.js';
+import { ALTER, CONTROL, STATS } from './lua/admin.js';
 import { withConstants } from './lua/constants.js';
-import { ENQUEUE, ENQUEUE_PLAIN } from './lua/enqueue.js';
+import { ENQUEUE } from './lua/enqueue.js';
 import { EXCHANGE } from './lua/exchange.js';
-import { FINISH } from './lua/finish.js';
+import { FIND, FIND_IDS } from './lua/find.js';
+import { FINISH, FINISH_CALL } from './lua/finish.js';
 import { GROUPS } from './lua/groups.js';
+import { HEAD } from './lua/head.js';
 import { EVENTS, MINUTES } from './lua/journal.js';
 import { PRELUDE } from './lua/prelude.js';
 import { QUEUES } from './lua/queues.js';
@@ -28,9 +30,14 @@ type Name =
   | 'schedule'
   | 'fire';
 
-const PARTS: Readonly<Record<Name, string>> = {
-  enqueue: ENQUEUE_PLAIN + ENQUEUE,
+/** Those that have a short way, and make what the long one needs only when they take it. */
+const WHOLE: Readonly<Partial<Record<Name, string>>> = {
+  enqueue: ENQUEUE,
   exchange: EXCHANGE,
+  fire: FIRE,
+};
+
+const PARTS: Readonly<Partial<Record<Name, string>>> = {
   sweep: SWEEP,
   find: FIND,
   findIds: FIND_IDS,
@@ -42,7 +49,6 @@ const PARTS: Readonly<Record<Name, string>> = {
   schedules: SCHEDULES,
   due: DUE,
   schedule: SCHEDULE,
-  fire: FIRE + ENQUEUE,
 };
 
 /** Every script of the store. */
@@ -50,9 +56,10 @@ export type Scripts = Readonly<Record<Name, Script>>;
 
 /** The scripts, with the statement that sets their clock. */
 export function scripts(clock: string): Scripts {
-  const whole = Object.entries(PARTS).map(([name, body]) => [
-    name,
-    script(withConstants([clock, PRELUDE, QUEUES, GROUPS, TASKS, FINISH, body].join('\n'))),
-  ]);
-  return Object.fromEntries(whole) as Scripts;
+  const before = [HEAD, PRELUDE, QUEUES, GROUPS, TASKS, FINISH, FINISH_CALL];
+  const made = [
+    ...Object.entries(WHOLE),
+    ...Object.entries(PARTS).map(([name, body]) => [name, [...before, body].join('\n')] as const),
+  ].map(([name, body]) => [name, script(withConstants(`${clock}\n${body}`))]);
+  return Object.fromEntries(made) as Scripts;
 }

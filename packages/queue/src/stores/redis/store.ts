@@ -30,7 +30,7 @@ import type { RedisAddress, RedisClient } from './client.js';
 import { ANSWER_MS, RedisConnection } from './connection.js';
 import { minutesReply, readEvents } from './journal.js';
 import { RedisListener } from './listener.js';
-import { SERVER_CLOCK } from './lua/prelude.js';
+import { SERVER_CLOCK } from './lua/head.js';
 import { enqueueReply, exchangeReply, statsReply, sweepReply } from './replies.js';
 import { checkBatch, enqueueArgs, exchangeArgs, patchArg } from './requests.js';
 import { RedisSchedules } from './schedules.js';

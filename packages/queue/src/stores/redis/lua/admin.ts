@@ -1,122 +1,4 @@
-/** How many tasks one call of a script looks at, at most: other clients wait meanwhile. */
-export const LOOK = 1_000;
-
-/** A task as the scripts that list return it. */
-const SHOW = `
-local function show(id, t)
-  return {id, redis.call('HGET', BODY, id) or '', t[QUEUE], t[STATE], t[EPOCH], t[ATTEMPTS], t[MAX], t[PRIORITY],
-    t[RUN], t[ADDED], t[UNTIL], t[STARTED], t[FINISHED], t[EXPIRES], keyOf(t) or false, t[HOLDER],
-    has(t, HAS_RESULT) and redis.call('HGET', RESULT, id), has(t, HAS_LOG) and redis.call('HGET', LOG, id),
-    t[MORE], has(t, CANCEL) and 1 or 0, has(t, HAS_PROGRESS) and redis.call('HGET', PROGRESS, id)}
-end
-`;
-
-/** Whether a task fits the filter, ARGV[1], as JSON; \`states\` is a text of their numbers. */
-const FITS = `
-model()
-local filter = cjson.decode(ARGV[1])
-local children
-if filter.childrenOf then
-  local parent = task(filter.childrenOf)
-  children = {}
-  for _, id in ipairs(parent and parent.more and parent.more.children or {}) do children[id] = true end
-end
-local function lastError(id, t)
-  if not has(t, HAS_LOG) then return nil end
-  local name
-  for line in string.gmatch(redis.call('HGET', LOG, id) or '', '[^\\n]+') do
-    if string.find(line, '"name":', 1, true) then name = cjson.decode(line).name or name end
-  end
-  return name
-end
-local function fits(id, t)
-  local f, m = filter, t.more or {}
-  if f.queue and t[QUEUE] ~= f.queue then return false end
-  if f.states and not string.find(f.states, t[STATE], 1, true) then return false end
-  if f.name and t[NAME] ~= f.name then return false end
-  if f.group and m.g ~= f.group then return false end
-  if children and not children[id] then return false end
-  if f.blockedBy and (m.blocked or 'none') ~= f.blockedBy then return false end
-  if f.finishedFrom and (t[FINISHED] == 0 or t[FINISHED] < f.finishedFrom) then return false end
-  if f.finishedTo and (t[FINISHED] == 0 or t[FINISHED] >= f.finishedTo) then return false end
-  if f.error and lastError(id, t) ~= f.error then return false end
-  return true
-end
-`;
-
-/** ARGV: filter; ids. Returns the tasks that fit. */
-export const FIND_IDS: string = `
-${FITS}${SHOW}
-local found, ids = {}, {}
-for i = 2, #ARGV do ids[#ids + 1] = ARGV[i] end
-read(ids)
-for _, id in ipairs(ids) do
-  if tasks[id] and fits(id, tasks[id]) then found[#found + 1] = show(id, tasks[id]) end
-end
-return found
-`;
-
-/**
- * ARGV: filter with a queue; '1' for the newest first, id to start after or '', most to return. Returns the tasks, and
- * the id to go on after when there may be more, or false. Ids are walked in order; where few tasks are in the states
- * wanted, those are sorted instead.
- */
-export const FIND: string = `
-${FITS}${SHOW}
-local q, newest, after, limit = filter.queue, ARGV[2] == '1', ARGV[3], tonumber(ARGV[4])
-local finished, live = {}, {}
-for state in string.gmatch(filter.states or '', '%d') do
-  local list = tonumber(state) >= COMPLETED and finished or live
-  list[#list + 1] = tonumber(state)
-end
-local LIVE = {[READY] = 'ready:', [SCHEDULED] = 'sched:', [LEASED] = 'lease:', [BLOCKED] = 'blocked:'}
-
--- The next ids of a set in which all scores are 0.
-local function walk(key, count)
-  if newest then
-    return redis.call('ZREVRANGEBYLEX', key, after == '' and '+' or '(' .. after, '-', 'LIMIT', 0, count)
-  end
-  return redis.call('ZRANGEBYLEX', key, after == '' and '-' or '(' .. after, '+', 'LIMIT', 0, count)
-end
-
-local ids, more = {}, false
-local size = 0
-for _, state in ipairs(live) do size = size + redis.call('ZCARD', P .. LIVE[state] .. q) end
-if size <= ${LOOK} and filter.states then
-  for _, state in ipairs(live) do
-    for _, member in ipairs(redis.call('ZRANGE', P .. LIVE[state] .. q, 0, -1)) do
-      local id = state == READY and string.sub(member, 17) or member
-      if after == '' or (newest and id < after) or (not newest and id > after) then ids[#ids + 1] = id end
-    end
-  end
-  for _, state in ipairs(finished) do
-    local part = walk(P .. 'done:' .. state .. ':' .. q, ${LOOK})
-    for _, id in ipairs(part) do ids[#ids + 1] = id end
-    if #part == ${LOOK} then more = true end
-  end
-  table.sort(ids, newest and function(a, b) return a > b end or nil)
-  -- Beyond the last of a part that is not whole, nothing is known.
-  if more then
-    for i = #ids, ${LOOK} + 1, -1 do ids[i] = nil end
-  end
-else
-  ids = walk(P .. 'ids:' .. q, ${LOOK})
-  more = #ids == ${LOOK}
-end
-
-local found, seen, from = {}, false, 1
-while from <= #ids and #found < limit do
-  local part = {unpack(ids, from, min(#ids, from + 199))}
-  read(part)
-  for _, id in ipairs(part) do
-    if #found == limit then break end
-    seen = id
-    if tasks[id] and fits(id, tasks[id]) then found[#found + 1] = show(id, tasks[id]) end
-  end
-  from = from + 200
-end
-return {found, #found < limit and more and seen}
-`;
+import { FITS, LOOK } from './find.js';
 
 /**
  * ARGV: queues, or none for all. Returns now, and for each queue: name, paused, reason, by, whether it has settings, its
@@ -129,18 +11,21 @@ for _, q in ipairs(names) do
   local set = redis.call('HMGET', P .. 'q:' .. q, 'paused', 'reason', 'by', 'configured', 'limits')
   local stats = {q, set[1], set[2], set[3], set[4], set[5]}
   local ready = P .. 'ready:' .. q
-  stats[7] = redis.call('ZCARD', ready)
+  local list, gone = P .. 'fifo:' .. q, tonumber(redis.call('HGET', P .. 'q:' .. q, 'gone') or 0)
+  stats[7] = redis.call('ZCARD', ready) + redis.call('LLEN', list) - gone
   stats[8] = redis.call('ZCARD', P .. 'sched:' .. q)
   stats[9] = redis.call('ZCARD', P .. 'blocked:' .. q)
   stats[10] = redis.call('ZCARD', P .. 'lease:' .. q)
   for state = COMPLETED, CANCELLED do stats[6 + state] = redis.call('ZCARD', P .. 'done:' .. state .. ':' .. q) end
   local first = redis.call('ZRANGE', ready, 0, ${LOOK - 1})
   for i = 1, #first do first[i] = string.sub(first[i], 17) end
+  -- The first of those in the list was the first to be due.
+  for _, id in ipairs(redis.call('LRANGE', list, 0, gone > 0 and ${LOOK - 1} or 0)) do first[#first + 1] = id end
   read(first)
   local oldest = false
   for _, id in ipairs(first) do
     local t = tasks[id]
-    if t and (not oldest or t[RUN] < oldest) then oldest = t[RUN] end
+    if t and t[STATE] == READY and t[QUEUE] == q and (not oldest or t[RUN] < oldest) then oldest = t[RUN] end
   end
   stats[14] = oldest
   all[#all + 1] = stats
@@ -253,8 +138,8 @@ function kinds.move(id, t)
   m.member, m.slot = nil, nil
   t[HOLDER], t[QUEUE] = '', to
   local seq = nextSeq(to)
-  zput(P .. 'ids:' .. from, id, false)
-  zput(P .. 'ids:' .. to, id, 0)
+  keepOrder(from, id, false)
+  keepOrder(to, id, 0)
   if state == DEAD then
     move(id, t, DEAD)
   else
@@ -321,7 +206,7 @@ if patch.paused ~= nil then
   end
   s.paused = patch.paused
 end
+if not s.paused then woken[q] = 'new' end
 finishCall()
-if not s.paused then wake(q) end
 return 1
 `;

@@ -50,6 +50,8 @@ const WORDS: ReadonlyMap<string, string> = new Map([
   ['HAS_MORE', '4'],
   ['CANCEL', '8'],
   ['HAS_PROGRESS', '16'],
+  // The first byte of a plain task, P; that of the others is their state.
+  ['PLAIN', '80'],
   // Lua takes about 8000 values in one call.
   ['CHUNK', '4000'],
 ]);

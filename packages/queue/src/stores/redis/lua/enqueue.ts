@@ -1,60 +1,13 @@
-/** What ENQUEUE is told by what comes before it: where its arguments begin, and whom to tell of the outcome. */
-export const ENQUEUE_PLAIN = 'local first, done = 1, nil';
+import { FINISH } from './finish.js';
+import { GROUPS } from './groups.js';
+import { HEAD, TAIL } from './head.js';
+import { PRELUDE } from './prelude.js';
+import { QUEUES } from './queues.js';
+import { TASKS } from './tasks.js';
 
-/**
- * ARGV: runs of tasks that differ only in id, body and key. A run is queue, name, number of tasks, priority, '1' when
- * the next is absolute, delay or time, most attempts, ms to keep it completed, dead, ms to hold its key ('' for no
- * keys), JSON of what only some tasks have or ''; then id, body (and key) of each. Returns place from 1, outcome and id
- * for each that was not simply added.
- *
- * Tasks that are there already with the same body are this same call, repeated after its answer was lost.
- */
-export const ENQUEUE = `
-local runs, at, total = {}, first, 0
-while at <= #ARGV do
-  local keyed = ARGV[at + 9] ~= ''
-  local run = {
-    queue = ARGV[at], name = ARGV[at + 1], count = tonumber(ARGV[at + 2]), priority = tonumber(ARGV[at + 3]),
-    due = tonumber(ARGV[at + 5]), max = tonumber(ARGV[at + 6]), keepCompleted = tonumber(ARGV[at + 7]),
-    keepDead = tonumber(ARGV[at + 8]), ttl = ARGV[at + 9], more = ARGV[at + 10], first = at + 11,
-    stride = keyed and 3 or 2, ord = total,
-  }
-  run.due = math.ceil(ARGV[at + 4] == '1' and run.due or now + run.due)
-  at = run.first + run.count * run.stride
-  total = total + run.count
-  runs[#runs + 1] = run
-end
-
--- First all that may fail: a script that stops half-way is not undone.
-local known = {}
-for _, run in ipairs(runs) do
-  local ids, n = {}, 0
-  for i = run.first, run.first + (run.count - 1) * run.stride, run.stride do
-    n = n + 1
-    ids[n] = ARGV[i]
-  end
-  for from = 1, n, CHUNK do
-    local to = min(n, from + CHUNK - 1)
-    local rows = redis.call('HMGET', META, unpack(ids, from, to))
-    for i = 1, to - from + 1 do
-      if rows[i] then
-        local id = ids[from + i - 1]
-        if redis.call('HGET', BODY, id) ~= ARGV[run.first + (from + i - 2) * run.stride + 1] then
-          return redis.error_reply('TASK_CONFLICT ' .. id)
-        end
-        known[id] = true
-      end
-    end
-  end
-end
-
-local outcomes, o = {}, 0
-local function outcome(ord, kind, id)
-  outcomes[o + 1], outcomes[o + 2], outcomes[o + 3] = ord, kind, id
-  o = o + 3
-end
-
--- The short way: many tasks of one kind, without keys, groups and children.
+/** Tasks that are more than plain. Returns what adds a run of them, and what is to be done in the end. */
+const LONG = `
+-- Many tasks of one kind, without keys, groups and children, that wait or have a priority.
 local function addMany(run, seq)
   local q, name = run.queue, run.name
   local s = queueOf(q)
@@ -72,7 +25,6 @@ local function addMany(run, seq)
     redis.call('HSET', META, unpack(metas, 1, n))
     redis.call('HSET', BODY, unpack(bodies, 1, n))
     redis.call('ZADD', set, unpack(members, 1, n))
-    redis.call('ZADD', P .. 'ids:' .. q, unpack(ids, 1, n))
     n = 0
   end
   for i = 1, run.count do
@@ -85,23 +37,18 @@ local function addMany(run, seq)
       bodies[n + 2] = ARGV[run.first + 2 * i - 1]
       members[n + 1] = score
       members[n + 2] = state == READY and place .. id or id
-      ids[n + 1] = '0'
-      ids[n + 2] = id
+      keepOrder(q, id, 0)
       n = n + 2
       added = added + 1
-      event('task.added', q, id, name, '')
+      ids[added] = id
       if n >= CHUNK then write() end
     end
   end
   write()
+  event('+task.added', q, table.concat(ids, ' '), name, '', '', added)
   tally(q, 'added', added)
 end
 
--- The long way, made only when it is needed.
-local addOne
-local function special()
-if addOne then return end
-model()
 -- The two bodies as one array or one object, or false where they are not of one kind.
 local function merged(a, b)
   local open = string.sub(a, 1, 1)
@@ -126,7 +73,7 @@ local function overwrite(run, key, id, body)
   local t = task(id)
   if not key.mode or not t or t[EPOCH] > 0 or t[STATE] > BLOCKED then return 'duplicate' end
   if key.mode == 'merge' then
-    local head, payload = split(redis.call('HGET', BODY, id))
+    local head, payload = split(bodyOf(id, t))
     local _, added = split(body)
     local text = merged(payload, added)
     if not text or (key.max and units(text) > key.max) then return 'duplicate' end
@@ -169,7 +116,7 @@ local function begin(id, t, flow)
   end
 end
 
-function addOne(run, seq, ord, id, body, key)
+local function addOne(run, seq, ord, id, body, key)
   local q, more = run.queue, run.more ~= '' and cjson.decode(run.more) or {}
   if key then
     local holder = holderOf(q, key)
@@ -187,48 +134,171 @@ function addOne(run, seq, ord, id, body, key)
   tasks[id] = t
   dirty[id] = t
   redis.call('HSET', BODY, id, body)
-  zput(P .. 'ids:' .. q, id, 0)
+  keepOrder(q, id, 0)
   join(t, seq, true)
   tally(q, 'added', 1)
   event('task.added', q, id, run.name, '')
   if more.flow then begin(id, t, more.flow) else arrive(id, t) end
 end
-end
 
-local before = {}
-for _, run in ipairs(runs) do
-  local q = run.queue
-  -- Workers that have found nothing sleep: the first of what is ready, or of what is due next, wakes them.
-  if before[q] == nil then
-    local due = redis.call('ZRANGE', P .. 'sched:' .. q, 0, 0, 'WITHSCORES')[2]
-    before[q] = {redis.call('EXISTS', P .. 'ready:' .. q) == 1, tonumber(due)}
+local function addRun(run, seq)
+  if run.stride == 2 and run.more == '' then return addMany(run, seq) end
+  model()
+  for i = 1, run.count do
+    local at = run.first + (i - 1) * run.stride
+    local id = ARGV[at]
+    if not known[id] then
+      addOne(run, seq + i, run.ord + i, id, ARGV[at + 1], run.stride == 3 and ARGV[at + 2] or nil)
+    end
   end
-  local seq = redis.call('HINCRBY', P .. 'q:' .. q, 'seq', run.count) - run.count
-  if seq == 0 then redis.call('SADD', P .. 'queues', q) end
-  if run.stride == 2 and run.more == '' then
-    addMany(run, seq)
-  else
-    special()
-    for i = 1, run.count do
-      local index = run.first + (i - 1) * run.stride
-      local id = ARGV[index]
-      if not known[id] then
-        addOne(run, seq + i, run.ord + i, id, ARGV[index + 1], run.stride == 3 and ARGV[index + 2] or nil)
+end
+full = {add = addRun, save = saveAll}
+return full
+`;
+
+/** What may fail, before anything is written: a script that stops half-way is not undone. */
+const CHECK = `
+local known = {}
+local function same(id, row, body)
+  if string.byte(row) ~= PLAIN then return redis.call('HGET', P .. 'body', id) == body end
+  local line = string.find(row, '\\n', 1, true)
+  local number = string.find(row, '\\n', line + 1, true) + 1
+  return string.sub(row, line + 1, number - 1) .. string.sub(row, string.find(row, ' ', number, true) + 1) == body
+end
+for r = 1, #runs do
+  local run = runs[r]
+  local ids, n = {}, 0
+  for i = run.first, run.first + (run.count - 1) * run.stride, run.stride do
+    n = n + 1
+    ids[n] = ARGV[i]
+  end
+  run.ids = ids
+  for from = 1, n, CHUNK do
+    local to = min(n, from + CHUNK - 1)
+    local rows = redis.call('HMGET', META, unpack(ids, from, to))
+    for i = 1, to - from + 1 do
+      if rows[i] then
+        local id, body = ids[from + i - 1], ARGV[run.first + (from + i - 2) * run.stride + 1]
+        if run.head then body = run.names .. '\\n' .. string.sub(body, string.find(body, ' ', 1, true) + 1) end
+        if not same(id, rows[i], body) then return redis.error_reply('TASK_CONFLICT ' .. id) end
+        known[id] = true
       end
     end
   end
 end
-if done and runs[1] then
-  local refused = 0
-  for i = 2, o, 3 do refused = refused + 1 end
-  done(runs[1].queue, runs[1].name, total - refused)
+`;
+
+const ADD: string = `
+local runs, at, total = {}, first, 0
+while at <= #ARGV do
+  local run = {queue = ARGV[at + 1], name = ARGV[at + 2], count = tonumber(ARGV[at + 3]), ord = total}
+  if ARGV[at] == 'p' then
+    run.head, run.names, run.first, run.stride = ARGV[at + 4], ARGV[at + 5], at + 6, 2
+  else
+    run.priority, run.due, run.max = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7])
+    run.keepCompleted, run.keepDead = tonumber(ARGV[at + 8]), tonumber(ARGV[at + 9])
+    run.ttl, run.more, run.first, run.stride = ARGV[at + 10], ARGV[at + 11], at + 12, ARGV[at + 10] ~= '' and 3 or 2
+    run.due = math.ceil(ARGV[at + 5] == '1' and run.due or now + run.due)
+  end
+  at = run.first + run.count * run.stride
+  total = total + run.count
+  runs[#runs + 1] = run
 end
-woken = {}
-finishCall()
+${CHECK}
+local outcomes, o = {}, 0
+local function outcome(ord, kind, id)
+  outcomes[o + 1], outcomes[o + 2], outcomes[o + 3] = ord, kind, id
+  o = o + 3
+end
+
+-- The long way, made only when it is needed.
+local full
+local function long()
+if full then return full end
+${[PRELUDE, QUEUES, GROUPS, TASKS, FINISH, LONG].join('\n')}
+end
+
+-- Workers that have found nothing sleep: the first of what is ready, or of what is due next, wakes them.
+local before, wake = {}, {}
+local function isReady(q)
+  return redis.call('EXISTS', P .. 'ready:' .. q, P .. 'fifo:' .. q) > 0
+end
+local function firstDue(q)
+  return tonumber(redis.call('ZRANGE', P .. 'sched:' .. q, 0, 0, 'WITHSCORES')[2])
+end
+
+local function addPlain(run, seq)
+  local q, ids, n = run.queue, run.ids, run.count
+  local tag = tonumber(redis.call('HGET', P .. 'q:' .. q, 'vtime') or 0)
+  local head = 'P' .. run.head .. string.format(',%.17g,%.17g,%.17g,%.17g]\\n', now, math.ceil(now), tag, seq)
+    .. run.names .. '\\n'
+  local rows, at = {}, run.first + 1
+  if next(known) then
+    local fresh = {}
+    n = 0
+    for i = 1, run.count do
+      if not known[ids[i]] then
+        n = n + 1
+        fresh[n] = ids[i]
+        rows[2 * n - 1], rows[2 * n] = ids[i], head .. ARGV[at + 2 * i - 2]
+      end
+    end
+    if n == 0 then return end
+    ids = fresh
+  else
+    for i = 1, n do
+      rows[2 * i - 1], rows[2 * i] = ids[i], head .. ARGV[at + 2 * i - 2]
+    end
+  end
+  many('HSET', META, rows)
+  local list, size = P .. 'fifo:' .. q, 0
+  for from = 1, n, CHUNK do size = redis.call('RPUSH', list, unpack(ids, from, min(n, from + CHUNK - 1))) end
+  if size == n and redis.call('EXISTS', P .. 'ready:' .. q) == 0 then wake[q] = 'new' end
+  if redis.call('EXISTS', P .. 'indexed') == 1 then
+    for i = 1, n do redis.call('ZADD', P .. 'ids:' .. q, 0, ids[i]) end
+  end
+  event('+task.added', q, n == 1 and ids[1] or table.concat(ids, ' '), run.name, '', '', n)
+  tally(q, 'added', n)
+end
+
+for r = 1, #runs do
+  local run = runs[r]
+  local q = run.queue
+  local seq = redis.call('HINCRBY', P .. 'q:' .. q, 'seq', run.count) - run.count
+  if seq == 0 then redis.call('SADD', P .. 'queues', q) end
+  if run.head then
+    addPlain(run, seq)
+  else
+    if not before[q] then before[q] = {isReady(q), firstDue(q)} end
+    long().add(run, seq)
+  end
+end
+if done and runs[1] then done(runs[1].queue, runs[1].name, total - o / 3) end
+if full then full.save() end
 for q, was in pairs(before) do
-  local due = tonumber(redis.call('ZRANGE', P .. 'sched:' .. q, 0, 0, 'WITHSCORES')[2])
+  local due = firstDue(q)
   local earlier = due and (not was[2] or due < was[2])
-  if earlier or (not was[1] and redis.call('EXISTS', P .. 'ready:' .. q) == 1) then wake(q) end
+  if earlier or (not was[1] and isReady(q)) then wake[q] = 'new' end
 end
+woken = wake
+${TAIL}
 return outcomes
 `;
+
+/**
+ * ARGV: runs of tasks. A run of plain tasks is 'p', queue, name, number of tasks, JSON of [queue, name, most attempts,
+ * ms to keep one completed, dead but for its last bracket, JSON of [name, headers]; then id and number, space, payload
+ * of each. A run of others that differ only in id, body and key is 's', queue, name, number of tasks, priority, '1' when
+ * the next is absolute, delay or time, most attempts, ms to keep it completed, dead, ms to hold its key ('' for no
+ * keys), JSON of what only some tasks have or ''; then id, body (and key) of each. Returns place from 1, outcome and id
+ * for each that was not simply added.
+ *
+ * Before it may stand what sets `first`, where the arguments begin, and `done`, which is told queue, name and number
+ * of what was added.
+ *
+ * Tasks that are there already with the same body are this same call, repeated after its answer was lost.
+ */
+export const enqueueScript = (before: string): string => HEAD + before + ADD;
+
+/** Nothing before it. */
+export const ENQUEUE: string = enqueueScript('local first, done = 1, nil\n');

@@ -44,7 +44,8 @@ end
 -- Takes a task out of the set of its state. What belongs to groups is changed at once, as it is read again.
 function leave(id, t)
   local state, q, m = t[STATE], t[QUEUE], t.more
-  if state == READY then
+  if t.listed then unlist(t)
+  elseif state == READY then
     zput(P .. 'ready:' .. q, t[PLACE] .. id, false)
     if inGroup(t) then redis.call('ZREM', groupKey('gready', q, m.g), t[PLACE] .. id) end
   elseif state == SCHEDULED then zput(P .. 'sched:' .. q, id, false)

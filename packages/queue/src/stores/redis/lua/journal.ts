@@ -25,18 +25,13 @@ end
 return {kept, last, entries}
 `;
 
-/** ARGV: queue, first and end in ms. Returns for each minute that saw something its begin and its counts, in
- * the order that saveTallies keeps them in. */
+/** ARGV: queue, first and end in ms. Returns for each minute that saw something its begin, and names and counts. */
 export const MINUTES = `
 local found = {}
 local from = max(math.ceil(tonumber(ARGV[2]) / 60000) * 60000, now - now % 60000 - 90000000)
 for at = from, min(tonumber(ARGV[3]) - 1, now), 60000 do
-  local row = redis.call('GET', P .. 'min:' .. string.format('%.0f', at) .. ':' .. ARGV[1])
-  if row then
-    local counts = {struct.unpack('>ddddddddd', row)}
-    counts[10] = nil
-    found[#found + 1] = {at, counts}
-  end
+  local row = redis.call('HGETALL', P .. 'min:' .. string.format('%.0f', at) .. ':' .. ARGV[1])
+  if #row > 0 then found[#found + 1] = {at, row} end
 end
 return found
 `;

@@ -1,62 +1,39 @@
-/*
- * Keys. KEYS[1] is `<prefix>:{<prefix>:queue}`, and every other key begins with it: the hash tag keeps a whole store in
- * one slot of a Cluster, so that one script may touch queues, tasks and settings together.
- *
- *   :queues            set     names of the queues that have, or had, anything
- *   :q:<queue>         hash    seq (order of arrival), paused, reason, by, limits, rate, vtime, fair, configured
- *   :meta              hash    task id → what the scripts need of it, packed (see constants.ts)
- *   :body              hash    task id → JSON of [name, headers], a line feed, the payload
- *   :log               hash    task id → its history, one line of JSON an entry
- *   :result, :progress hash    task id → JSON
- *   :ids:<queue>       zset    every task of the queue, all scores 0: in the order of ids
- *   :ready:<queue>     zset    score −priority, member place .. id: a claim is one ZPOPMIN
- *   :sched:<queue>     zset    score when due
- *   :blocked:<queue>   zset    what waits for children or its group
- *   :lease:<queue>     zset    score when the lease ends
- *   :done:<s>:<queue>  zset    finished tasks of one state, all scores 0: in the order of ids
- *   :expiry            zset    score when a finished task is dropped
- *   :keys:<queue>      hash    idempotency key → expiry (8 bytes) .. id of the task that holds it
- *   :keyexpiry         zset    score when the key is looked at again, member <bytes of queue>:<queue><key>
- *   :g:<queue>         hash    group → its state; :gready: and :gwait: its ready and blocked tasks, as in :ready:
- *   :reopen:<queue>    zset    groups whose rate has room again, score when
- *   :sch, :schdue      hash    schedules as JSON; zset, score when they run next
- *   :events, :evseq    stream  entries of events, numbered by their last; the number of the last event
- *   :min:<at>:<queue>  string  one minute's counts, packed; expires
- *   :last:<worker>     string  token and claims of the worker's last exchange; expires
- *   :wake:<queue>      channel
- *
- * Big hashes and sorted sets, not a key a task: each command then takes all the tasks of a call at once.
- */
-
-/** The server's clock in milliseconds, as a Lua statement that sets `now`. */
-export const SERVER_CLOCK = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
-
-/** What all scripts share: keys, the form of a task, and writes that are gathered and made at the end. */
+/** Tasks one by one: read, taken apart, and written at the end of the call, as are the changes to sorted sets. */
 export const PRELUDE = `
-local P = KEYS[1] .. ':'
-local META, BODY, LOG, RESULT, PROGRESS, EXPIRY =
-  P .. 'meta', P .. 'body', P .. 'log', P .. 'result', P .. 'progress', P .. 'expiry'
-
+local BODY, LOG, RESULT, PROGRESS, EXPIRY = P .. 'body', P .. 'log', P .. 'result', P .. 'progress', P .. 'expiry'
 local STATE_NAMES = {'ready', 'scheduled', 'scheduled', 'leased', 'completed', 'dead', 'cancelled'}
-local min, max = math.min, math.max
 
 -- Tasks read so far, by id; false for one that does not exist.
 local tasks = {}
-local dirty, dropped = {}, {}
+local dirty, dropped, droppedPlain = {}, {}, {}
 -- Sorted sets to be changed: key → member → score, or false to remove it.
 local zsets = {}
--- Queues whose workers are to be woken, and queues in which a task ended.
-local woken, ended = {}, {}
--- Events, six texts each: type, queue, subject, name, epoch, progress.
-local events, eventCount = {}, 0
+-- Queue → how many of the tasks in its list are there no more.
+local gone = {}
 
-local function event(kind, queue, subject, name, epoch, progress)
-  local at = 6 * eventCount
-  events[at + 1], events[at + 2], events[at + 3] = kind, queue, subject
-  events[at + 4], events[at + 5], events[at + 6] = name, epoch, progress or ''
-  eventCount = eventCount + 1
+-- A plain task as an array like the others; \`listed\`: it is in the list of those ready.
+local heads = {}
+local function fromPlain(row, lease)
+  local first = string.find(row, '\\n', 1, true)
+  local second = string.find(row, '\\n', first + 1, true)
+  local space = string.find(row, ' ', second + 1, true)
+  local line = string.sub(row, 2, first - 1)
+  local h = heads[line]
+  if not h then
+    h = cjson.decode(line)
+    heads[line] = h
+  end
+  local place = struct.pack('>dd', h[8], h[9] + tonumber(string.sub(row, second + 1, space - 1)))
+  local t = {READY, 0, 0, 0, 0, 0, 0, h[3], 0, h[6], h[7], h[4], h[5], place, 0, 0, 0, h[1], h[2], '', '', ''}
+  t.plain = true
+  t.body = string.sub(row, first + 1, second) .. string.sub(row, space + 1)
+  if lease then
+    t[STATE], t[EPOCH], t[ATTEMPTS] = LEASED, 1, 1
+    t[UNTIL], t[STARTED], t[HOLDER] = struct.unpack('>ddI2c0', lease)
+  else
+    t.listed = true
+  end
+  return t
 end
 
 local function read(ids)
@@ -68,25 +45,39 @@ local function read(ids)
       tasks[ids[i]] = false
     end
   end
+  local plain, rows, p = {}, {}, 0
   for from = 1, n, CHUNK do
     local to = min(n, from + CHUNK - 1)
-    local rows = redis.call('HMGET', META, unpack(missing, from, to))
+    local found = redis.call('HMGET', META, unpack(missing, from, to))
     for i = 1, to - from + 1 do
-      local row = rows[i]
-      if row then
+      local row, id = found[i], missing[from + i - 1]
+      if row and string.byte(row) == PLAIN then
+        p = p + 1
+        plain[p], rows[p] = id, row
+      elseif row then
         local t = {struct.unpack(FORMAT, row)}
         -- The last value is where the rest begins.
         t[HOLDER] = string.sub(row, t[HOLDER])
         if t[MORE] ~= '' then t.more = cjson.decode(t[MORE]) end
-        tasks[missing[from + i - 1]] = t
+        tasks[id] = t
       end
     end
+  end
+  for from = 1, p, CHUNK do
+    local to = min(p, from + CHUNK - 1)
+    local leases = redis.call('HMGET', LEASES, unpack(plain, from, to))
+    for i = from, to do tasks[plain[i]] = fromPlain(rows[i], leases[i - from + 1]) end
   end
 end
 
 local function task(id)
   if tasks[id] == nil then read({id}) end
   return tasks[id]
+end
+
+-- JSON of name and headers, a line feed, the payload.
+local function bodyOf(id, t)
+  return t.body or redis.call('HGET', BODY, id) or ''
 end
 
 local function has(t, flag)
@@ -110,14 +101,55 @@ local function zput(key, member, score)
   set[member] = score
 end
 
-local function many(command, key, list)
-  for from = 1, #list, CHUNK do
-    redis.call(command, key, unpack(list, from, min(#list, from + CHUNK - 1)))
+-- Keeps the order of ids up to date, while there is one.
+local indexed
+local function keepOrder(q, id, score)
+  if indexed == nil then indexed = redis.call('EXISTS', P .. 'indexed') == 1 end
+  if indexed then zput(P .. 'ids:' .. q, id, score) end
+end
+
+-- What is in the list of a queue and is there no more is left out when it comes to be claimed.
+local function unlist(t)
+  t.listed = nil
+  gone[t[QUEUE]] = (gone[t[QUEUE]] or 0) + 1
+end
+local function saveGone()
+  for q, n in pairs(gone) do
+    local s = queueOf(q)
+    s.gone = redis.call('HINCRBY', P .. 'q:' .. q, 'gone', n)
+    if redis.call('LLEN', P .. 'fifo:' .. q) <= s.gone then
+      redis.call('UNLINK', P .. 'fifo:' .. q)
+      redis.call('HDEL', P .. 'q:' .. q, 'gone')
+      s.gone = 0
+    end
   end
+  gone = {}
+end
+
+-- Makes plain tasks that changed tasks like the others.
+local function unplain()
+  local bodies, leases, n = {}, {}, 0
+  for id, t in pairs(dirty) do
+    if t.plain then
+      if t.listed then
+        unlist(t)
+        zput(P .. 'ready:' .. t[QUEUE], t[PLACE] .. id, -t[PRIORITY])
+      end
+      n = n + 1
+      leases[n] = id
+      bodies[2 * n - 1], bodies[2 * n] = id, t.body
+      t.plain, t.body = nil, nil
+    end
+  end
+  if n == 0 then return end
+  many('HSET', BODY, bodies)
+  many('HDEL', LEASES, leases)
 end
 
 -- Makes all gathered writes.
 local function flush()
+  unplain()
+  saveGone()
   for key, set in pairs(zsets) do
     local add, rem, a, r = {}, {}, 0, 0
     for member, score in pairs(set) do
@@ -152,9 +184,10 @@ local function flush()
     many('HDEL', BODY, dropped)
     dropped = {}
   end
-end
-
-local function wake(q)
-  redis.call('PUBLISH', P .. 'wake:' .. q, q)
+  if #droppedPlain > 0 then
+    many('HDEL', META, droppedPlain)
+    many('HDEL', LEASES, droppedPlain)
+    droppedPlain = {}
+  end
 end
 `;

@@ -1,3 +1,5 @@
+import { enqueueScript } from './enqueue.js';
+
 /*
  * A schedule is kept as the JSON that the client made: the next run of a cron expression is worked out there. A change
  * names the JSON it was made from, and is refused when it is another by now.
@@ -51,7 +53,7 @@ return 1
 `;
 
 /** ARGV: name, JSON it was, JSON it is to be, next run or '', id of the schedule; then what ENQUEUE takes. */
-export const FIRE: string = `
+export const FIRE: string = enqueueScript(`
 ${KEEP}
 if not same(ARGV[1], ARGV[2]) then return false end
 keep(ARGV[1], ARGV[3], ARGV[4])
@@ -60,4 +62,4 @@ local function done(queue, name, added)
   for _ = 1, added do event('schedule.fired', queue, ARGV[5], name, '') end
   if added > 0 then redis.call('HINCRBY', P .. 'schruns', ARGV[1], added) end
 end
-`;
+`);

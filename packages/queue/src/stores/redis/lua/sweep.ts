@@ -90,11 +90,14 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'gidle', '-inf', now, '
 end
 
 finishCall()
+local unused = redis.call('EXISTS', P .. 'indexed') == 0
 -- A queue that holds nothing and has no settings is forgotten.
 for _, q in ipairs(names) do
-  if redis.call('EXISTS', P .. 'ids:' .. q, P .. 'g:' .. q) == 0
+  if unused then redis.call('UNLINK', P .. 'ids:' .. q) end
+  if redis.call('EXISTS', P .. 'fifo:' .. q, P .. 'ready:' .. q, P .. 'sched:' .. q, P .. 'blocked:' .. q,
+    P .. 'lease:' .. q, P .. 'done:5:' .. q, P .. 'done:6:' .. q, P .. 'done:7:' .. q, P .. 'g:' .. q) == 0
     and not redis.call('HGET', P .. 'q:' .. q, 'configured') then
-    redis.call('DEL', P .. 'q:' .. q)
+    redis.call('UNLINK', P .. 'q:' .. q, P .. 'ids:' .. q)
     redis.call('SREM', P .. 'queues', q)
   end
 end

@@ -65,8 +65,9 @@ function drop(id, t)
   end
   dirty[id] = nil
   tasks[id] = false
-  dropped[#dropped + 1] = id
-  zput(P .. 'ids:' .. t[QUEUE], id, false)
+  local list = t.plain and droppedPlain or dropped
+  list[#list + 1] = id
+  keepOrder(t[QUEUE], id, false)
   if has(t, HAS_LOG) then redis.call('HDEL', LOG, id) end
   if has(t, HAS_RESULT) then redis.call('HDEL', RESULT, id) end
   if has(t, HAS_PROGRESS) then redis.call('HDEL', PROGRESS, id) end

@@ -1,0 +1,147 @@
+/*
+ * Keys. KEYS[1] is `<prefix>:{<prefix>:queue}`, and every other key begins with it: the hash tag keeps a whole store in
+ * one slot of a Cluster, so that one script may touch queues, tasks and settings together.
+ *
+ *   :queues            set     names of the queues that have, or had, anything
+ *   :q:<queue>         hash    seq (order of arrival), paused, reason, by, limits, rate, vtime, fair, configured, gone
+ *   :meta              hash    task id → a plain task (see below), or what the scripts need of it, packed (constants.ts)
+ *   :leases            hash    id of a plain task that is leased → until, since, worker, and its first line
+ *   :body              hash    id of a task that is not plain → JSON of [name, headers], a line feed, the payload
+ *   :log               hash    task id → its history, one line of JSON an entry
+ *   :result, :progress hash    task id → JSON
+ *   :fifo:<queue>      list    ids of plain tasks that are ready; `gone` of them are there no more, or not as such
+ *   :ready:<queue>     zset    the other ready tasks: score −priority, member place .. id
+ *   :sched:<queue>     zset    score when due
+ *   :blocked:<queue>   zset    what waits for children or its group
+ *   :lease:<queue>     zset    score when the lease ends
+ *   :done:<s>:<queue>  zset    finished tasks of one state, all scores 0: in the order of ids
+ *   :indexed           string  exists while long lists are asked for: how far the next was made, or `all`
+ *   :ids:<queue>       zset    meanwhile every task of the queue, all scores 0: in the order of ids
+ *   :expiry            zset    score when a finished task is dropped
+ *   :keys:<queue>      hash    idempotency key → expiry (8 bytes) .. id of the task that holds it
+ *   :keyexpiry         zset    score when the key is looked at again, member <bytes of queue>:<queue><key>
+ *   :g:<queue>         hash    group → its state; :gready: and :gwait: its ready and blocked tasks, as in :ready:
+ *   :reopen:<queue>    zset    groups whose rate has room again, score when
+ *   :sch, :schdue      hash    schedules as JSON; zset, score when they run next
+ *   :events, :evseq    stream  entries of events, numbered by their last; the number of the last event
+ *   :min:<at>:<queue>  hash    one minute's counts; expires
+ *   :last:<worker>     string  token and claims of the worker's last exchange; expires
+ *   :wake:<queue>      channel
+ *
+ * Big hashes and sorted sets, not a key a task: each command then takes all the tasks of a call at once.
+ *
+ * A plain task is what most are: due at once, of priority 0, without key, group and children, and ready, or leased for
+ * the first time. All that is kept of it is one text that the client made but for its head, which all tasks of one call
+ * share: `P`, JSON of [queue, name, most attempts, ms to keep it completed, dead, enqueued at, due, tag, arrival], a line
+ * feed, JSON of [name, headers], a line feed; then its number in the call, a space, the payload. Whatever else befalls
+ * it makes it a task like the others.
+ */
+
+/** The server's clock in milliseconds, as a Lua statement that sets `now`. */
+export const SERVER_CLOCK = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
+
+/**
+ * What all scripts begin with. Making a function costs time, so there are few here: what only some calls need is made
+ * when they do.
+ */
+export const HEAD = `
+local P = KEYS[1] .. ':'
+local META, LEASES = P .. 'meta', P .. 'leases'
+local min, max = math.min, math.max
+
+-- Queues whose workers are to be woken, and queues in which a task ended.
+local woken, ended = {}, {}
+-- Events, six texts each: type, queue, subject, name, epoch, progress. A type that begins with + stands for as many
+-- events as there are subjects, with spaces between them.
+local events, eventTexts, eventCount = {}, 0, 0
+-- Counts of this minute: queue → field → number.
+local counts = {}
+
+local function event(kind, queue, subject, name, epoch, progress, times)
+  local at = eventTexts
+  events[at + 1], events[at + 2], events[at + 3] = kind, queue, subject
+  events[at + 4], events[at + 5], events[at + 6] = name, epoch, progress or ''
+  eventTexts = at + 6
+  eventCount = eventCount + (times or 1)
+end
+
+local function tally(q, field, n)
+  local new = counts[q]
+  if not new then
+    new = {}
+    counts[q] = new
+  end
+  new[field] = (new[field] or 0) + n
+end
+
+local function tallyMax(q, field, n)
+  tally(q, field, 0)
+  counts[q][field] = max(counts[q][field], n)
+end
+
+-- Settings and state of a queue, read once a call.
+local queues = {}
+local function queueOf(q)
+  local s = queues[q]
+  if not s then
+    local row = redis.call('HMGET', P .. 'q:' .. q, 'paused', 'limits', 'rate', 'vtime', 'fair', 'gone')
+    s = {
+      paused = row[1], limits = row[2] and cjson.decode(row[2]) or {}, rate = row[3] and cjson.decode(row[3]),
+      vtime = tonumber(row[4] or 0), fair = row[5], gone = tonumber(row[6] or 0), groups = {},
+      simple = not (row[2] or row[3] or row[5] or row[6]),
+    }
+    queues[q] = s
+  end
+  return s
+end
+
+local function many(command, key, list)
+  local n = #list
+  if n <= CHUNK then
+    redis.call(command, key, unpack(list, 1, n))
+    return
+  end
+  for from = 1, n, CHUNK do
+    redis.call(command, key, unpack(list, from, min(n, from + CHUNK - 1)))
+  end
+end
+`;
+
+/** What all calls that change something end with. */
+export const TAIL = `
+for q in pairs(ended) do
+  if redis.call('EXISTS', P .. 'fifo:' .. q, P .. 'ready:' .. q, P .. 'lease:' .. q, P .. 'sched:' .. q, P .. 'blocked:' .. q) == 0 then
+    event('queue.drained', q, q, '', '')
+  end
+end
+for q, new in pairs(counts) do
+  local key = P .. 'min:' .. string.format('%.0f', now - now % 60000) .. ':' .. q
+  local fresh = false
+  for field, n in pairs(new) do
+    if n > 0 then
+      if field == 'waitMaxMs' or field == 'runMaxMs' then
+        if n > tonumber(redis.call('HGET', key, field) or 0) then
+          fresh = redis.call('HSET', key, field, string.format('%.0f', n)) == 1 or fresh
+        end
+      else
+        fresh = redis.call('HINCRBY', key, field, string.format('%.0f', n)) == n or fresh
+      end
+    end
+  end
+  if fresh then redis.call('PEXPIRE', key, 90000000) end
+end
+if eventCount > 0 then
+  local last = redis.call('INCRBY', P .. 'evseq', eventCount)
+  local id = string.format('%.0f-0', last)
+  redis.call('XADD', P .. 'events', id, string.format('%.0f %d', now, eventCount), table.concat(events, '\\0'))
+  -- Dropped some at a time.
+  if last % 500 < eventCount then redis.call('XTRIM', P .. 'events', 'MINID', '~', max(0, last - 10000)) end
+end
+for q in pairs(woken) do
+  if woken[q] == 'new' or redis.call('EXISTS', P .. 'ready:' .. q, P .. 'fifo:' .. q) > 0 then
+    redis.call('PUBLISH', P .. 'wake:' .. q, q)
+  end
+end
+`;
