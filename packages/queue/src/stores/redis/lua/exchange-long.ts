@@ -175,6 +175,7 @@ local function listed(q, ids)
   local s = queueOf(q)
   if s.gone == 0 and not s.fair then return ids end
   local some, tag = {}, false
+  gone[q] = gone[q] or 0 -- counted again even so: these may have been the last
   read(ids)
   for i = 1, #ids do
     local t = tasks[ids[i]]

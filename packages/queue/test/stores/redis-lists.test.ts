@@ -1,0 +1,139 @@
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { QueueStore, TaskRecord } from '../../src/index.js';
+import { Kit } from '../../src/testing.js';
+import { frozenRedisStore } from './redis-harness.js';
+
+const url = process.env.TEST_REDIS_URL ?? '';
+/** More than the store looks at in one call. */
+const MANY = 2_300;
+
+describe.skipIf(url === '')('long lists on Redis', () => {
+  let client: Redis;
+  beforeAll(() => {
+    client = new Redis(url);
+  });
+  afterAll(() => client.disconnect());
+
+  async function withKit(run: (kit: Kit<never>) => Promise<void>): Promise<void> {
+    const harness = await frozenRedisStore(client);
+    try {
+      await run(new Kit(harness));
+    } finally {
+      await harness.close();
+    }
+  }
+
+  async function enqueue(kit: Kit<never>, count: number): Promise<string[]> {
+    const tasks = Array.from({ length: count }, (_, i) => kit.task({ payload: `${i}` }));
+    await kit.store.enqueue(tasks);
+    return tasks.map(({ id }) => id);
+  }
+
+  /** All pages of a queue; `between` happens after each. */
+  async function walk(
+    store: QueueStore<never>,
+    order: 'newest' | 'oldest',
+    between: () => Promise<unknown> = async () => undefined,
+  ): Promise<TaskRecord[]> {
+    const all: TaskRecord[] = [];
+    for (;;) {
+      const after = all.at(-1)?.id;
+      const page = { order, limit: 700, ...(after === undefined ? {} : { after }) };
+      const found = await store.find({ queue: 'q' }, page);
+      if (found.length === 0) return all;
+      all.push(...found);
+      await between();
+    }
+  }
+
+  it('pages through thousands of waiting tasks by id, while tasks come and go', async () => {
+    await withKit(async (kit) => {
+      const ids = await enqueue(kit, MANY);
+      await kit.add({ queue: 'elsewhere' });
+      const later = await kit.addAll({ priority: 3 }, { when: { delayMs: 9_000 } }, {});
+      const all = [...ids, ...later];
+      expect((await walk(kit.store, 'oldest')).map(({ id }) => id)).toEqual(all);
+      const claimed = await kit.claim('a', 400);
+      await kit.settle('a', ...claimed.slice(0, 100).map((task) => kit.retry(task)));
+      expect((await walk(kit.store, 'newest')).map(({ id }) => id)).toEqual([...all].reverse());
+      // From here on the store keeps the order up to date.
+      const done = claimed.slice(100).map((task) => ({ ...kit.completed(task) }));
+      await kit.settle('a', ...done);
+      const fresh = await enqueue(kit, 5);
+      const last = await walk(kit.store, 'oldest', () => kit.add({ queue: 'elsewhere' }));
+      expect(last).toHaveLength(MANY + later.length + fresh.length);
+      expect(last.filter(({ state }) => state === 'completed')).toHaveLength(300);
+      expect(last.slice(-5).map(({ id }) => id)).toEqual(fresh);
+    });
+  }, 30_000);
+
+  it('makes the order of ids while workers claim and complete', async () => {
+    await withKit(async (kit) => {
+      const ids = await enqueue(kit, 3 * MANY);
+      let stop = false;
+      const work = (async () => {
+        while (!stop) {
+          const claimed = await kit.claim('a', 20);
+          await kit.settle('a', ...claimed.map((task) => kit.completed(task)));
+          await kit.add();
+        }
+      })();
+      const found = await walk(kit.store, 'oldest');
+      stop = true;
+      await work;
+      const seen = found.map(({ id }) => id);
+      expect(seen).toEqual([...new Set(seen)].sort());
+      const known = new Set(seen);
+      expect(ids.filter((id) => !known.has(id))).toEqual([]);
+    });
+  }, 30_000);
+
+  it('leaves out what was taken from the middle of those that wait', async () => {
+    await withKit(async (kit) => {
+      const ids = await enqueue(kit, 90);
+      const third = (rest: number): string[] => ids.filter((_, i) => i % 3 === rest);
+      await kit.store.alter({ ids: third(1).slice(0, 15) }, { kind: 'cancel' }, 100);
+      await kit.store.alter({ ids: third(1).slice(15) }, { kind: 'remove' }, 100);
+      await kit.store.edit?.({ ids: third(2).slice(0, 10) }, { kind: 'move', queue: 'r' }, 100);
+      const urgent = third(2).slice(20);
+      await kit.store.edit?.({ ids: urgent }, { kind: 'reprioritise', priority: 1 }, 100);
+      const left = ids.filter((_, i) => i % 3 === 0 || (i % 3 === 2 && i >= 30 && i < 60));
+      const [stats] = await kit.store.stats(['q']);
+      expect(stats?.counts).toMatchObject({ ready: left.length + urgent.length, cancelled: 15 });
+      const order = [...urgent, ...left];
+      const first = await kit.claim('a', 25);
+      expect(first.map(({ id }) => id)).toEqual(order.slice(0, 25));
+      // What is given back stands before what came later.
+      await kit.settle('a', ...first.map((task) => kit.released(task)));
+      const again = await kit.claim('a', 1_000);
+      expect(again.map(({ id }) => id)).toEqual(order);
+      expect(new Set(again.map(({ epoch }) => epoch))).toEqual(new Set([1, 2]));
+      expect((await kit.store.stats(['q']))[0]?.counts.ready).toBe(0);
+      expect((await kit.exchange('a', { queues: ['r'], claim: 50 })).claimed).toHaveLength(10);
+    });
+  });
+
+  it('knows a queue as drained when only traces of removed tasks are left', async () => {
+    await withKit(async (kit) => {
+      const ids = await enqueue(kit, 3);
+      await kit.store.alter({ ids: ids.slice(1) }, { kind: 'remove' }, 10);
+      const task = await kit.claimOne('a');
+      await kit.settle('a', kit.completed(task));
+      const page = await kit.store.events?.({ limit: 100, waitMs: 0, types: ['queue.drained'] });
+      expect(page?.events).toHaveLength(1);
+      expect(await kit.claim('a', 5)).toEqual([]);
+      const next = await kit.add();
+      expect((await kit.claim('a', 5)).map(({ id }) => id)).toEqual([next]);
+    });
+  });
+
+  it('takes text that is no Unicode for what Redis makes of it', async () => {
+    await withKit(async (kit) => {
+      const id = await kit.add({ name: 'half \ud83d, \\ud83d and \u2028' });
+      const claimed = await kit.claimOne('a');
+      expect(claimed.id).toBe(id);
+      expect(await kit.settle('a', kit.retry(claimed))).toEqual(['ok']);
+    });
+  });
+});
