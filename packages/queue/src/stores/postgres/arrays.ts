@@ -2,6 +2,63 @@ import type { ExchangeRequest, NewTask, Settlement, When } from '../../store.js'
 
 const waitOf = (when: When): number => ('atMs' in when ? when.atMs : when.delayMs);
 
+/** The parameters of `queue_add_v1`, or undefined for tasks that it is not for. */
+export function addValues(tasks: readonly NewTask[]): unknown[] | undefined {
+  const [first] = tasks;
+  if (first === undefined || !tasks.every((task) => isAlike(task, first))) return undefined;
+  return [
+    first.queue,
+    first.name,
+    headersOf(first),
+    first.priority,
+    waitOf(first.when),
+    'atMs' in first.when,
+    first.maxAttempts,
+    Math.round(first.keepCompletedMs),
+    Math.round(first.keepDeadMs),
+    textArray(tasks.map((task) => task.id)),
+    textArray(tasks.map((task) => task.payload)),
+  ];
+}
+
+function isAlike(task: NewTask, first: NewTask): boolean {
+  if (task.key !== undefined) return false;
+  return (
+    task === first ||
+    (task.queue === first.queue &&
+      task.name === first.name &&
+      task.priority === first.priority &&
+      task.maxAttempts === first.maxAttempts &&
+      task.keepCompletedMs === first.keepCompletedMs &&
+      task.keepDeadMs === first.keepDeadMs &&
+      isSameWhen(task.when, first.when) &&
+      (task.headers === first.headers || headersOf(task) === headersOf(first)))
+  );
+}
+
+function isSameWhen(a: When, b: When): boolean {
+  return a === b || ('atMs' in a === 'atMs' in b && waitOf(a) === waitOf(b));
+}
+
+/** As they are kept: null for none. */
+function headersOf({ headers }: NewTask): string | null {
+  const text = JSON.stringify(headers);
+  return text === '{}' ? null : text;
+}
+
+/** The literal of an array of texts: quicker than one element after the other. */
+export function textArray(texts: readonly string[]): string {
+  if (texts.length === 0) return '{}';
+  const whole = texts.join(SEPARATOR);
+  // No database keeps a NUL in a text, and it refuses the literal of those that have one.
+  if (whole.split(SEPARATOR).length !== texts.length) {
+    return `{${texts.map((text) => `"${text.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
+  }
+  return `{"${whole.replace(/["\\]/g, '\\$&').replaceAll(SEPARATOR, '","')}"}`;
+}
+
+const SEPARATOR = '\u0000';
+
 /** The parameters of `queue_enqueue_v1`: one array a column, of one element where all tasks have the same. */
 export function enqueueArrays(tasks: readonly NewTask[]): unknown[] {
   const keyed = tasks.some((task) => task.key !== undefined);
@@ -78,7 +135,7 @@ export function sortSettlements(settlements: readonly Settlement[]): Sorted {
   return sorted;
 }
 
-/** The parameters of `queue_exchange_v1`. */
+/** The parameters of `queue_exchange_v1` but the last two. */
 export function exchangeArrays(request: ExchangeRequest, sorted: Sorted): unknown[] {
   const { worker, leaseMs, extend, claim } = request;
   const completed = sorted.completed.map(({ settlement }) => settlement);

@@ -2,7 +2,7 @@ import { type GroupCommit, groupCommit, type SqlDatabase } from '@holdfast/sql';
 import { QueueError } from '../../errors.js';
 import { shown } from '../../options.js';
 import type { EnqueueOutcome, NewTask } from '../../store.js';
-import { distinct, enqueueArrays, isSpecial, specialArrays } from './arrays.js';
+import { addValues, distinct, enqueueArrays, isSpecial, specialArrays } from './arrays.js';
 import type { Runner } from './runner.js';
 import type { PostgresTransaction } from './transactions.js';
 
@@ -15,6 +15,8 @@ const SHARED_MAX = 100;
  */
 export class Enqueuer {
   readonly #runner: Runner;
+  readonly #addText: string;
+  readonly #addName: string;
   readonly #text: string;
   readonly #name: string;
   readonly #specialText: string;
@@ -23,6 +25,9 @@ export class Enqueuer {
 
   constructor(db: SqlDatabase, runner: Runner, schema: string) {
     this.#runner = runner;
+    this.#addName = `${schema}_queue_add_v1`;
+    this.#addText = `select from ${schema}.queue_add_v1($1::text, $2::text, $3::text, $4::smallint, $5::float8, $6::boolean,
+      $7::integer, $8::float8, $9::float8, $10::uuid[], $11::text[])`;
     this.#name = `${schema}_queue_enqueue_v1`;
     this.#text = `select o_ord::integer as ord, o_id as id from ${schema}.queue_enqueue_v1($1::uuid[], $2::text[], $3::text[],
       $4::text[], $5::text[], $6::smallint[], $7::float8[], $8::boolean[], $9::integer[], $10::float8[],
@@ -81,6 +86,12 @@ export class Enqueuer {
     tx: PostgresTransaction | undefined,
   ): Promise<EnqueueOutcome[]> {
     if (tasks.some(isSpecial)) return this.#writeSpecial(tasks, tx);
+    const alike = addValues(tasks);
+    if (alike !== undefined) {
+      const statement = { text: this.#addText, values: alike };
+      await this.#runner.query(statement, { name: this.#addName }, tx);
+      return tasks.map(({ id }) => ({ outcome: 'added', id }));
+    }
     const { items, places } = distinct(tasks, ({ queue, key }) => key && `${queue}\0${key.value}`);
     const { rows } = await this.#runner.query<{ ord: number; id: string }>(
       { text: this.#text, values: enqueueArrays(items) },

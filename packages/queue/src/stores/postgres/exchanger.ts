@@ -1,6 +1,7 @@
 import { QueueError } from '../../errors.js';
-import type { ExchangeReply, ExchangeRequest } from '../../store.js';
-import { exchangeArrays, sortSettlements } from './arrays.js';
+import type { ClaimedTask, ExchangeReply, ExchangeRequest } from '../../store.js';
+import { exchangeArrays, type Sorted, sortSettlements } from './arrays.js';
+import { Leases } from './leases.js';
 import { type ExchangeRow, toClaimed } from './rows.js';
 import type { Runner } from './runner.js';
 import type { PostgresTransaction } from './transactions.js';
@@ -10,29 +11,23 @@ export class Exchanger {
   readonly #runner: Runner;
   readonly #text: string;
   readonly #name: string;
+  readonly #leases = new Leases();
 
   constructor(runner: Runner, schema: string) {
     this.#runner = runner;
     this.#name = `${schema}_queue_exchange_v1`;
     this.#text = `select o_now as now, o_due as due, o_done as done,
       o_done_cancelled as donecancelled, o_settled as settled, o_settled_cancelled as settledcancelled,
-      o_extended as extended, o_cancelling as cancelling, o_claimed as claimed from ${schema}.queue_exchange_v1($1::text, $2::float8, $3::uuid[], $4::integer[],
+      o_extended as extended, o_cancelling as cancelling, o_lease as lease, o_renewed as renewed, o_keeps as keeps,
+      o_claimed as claimed from ${schema}.queue_exchange_v1($1::text, $2::float8, $3::uuid[], $4::integer[],
       $5::text[], $6::uuid[], $7::integer[], $8::text[], $9::float8[], $10::boolean[], $11::text[], $12::uuid[],
-      $13::integer[], $14::text[], $15::text[], $16::integer)`;
+      $13::integer[], $14::text[], $15::text[], $16::integer, $17::boolean, $18::bigint[])`;
   }
 
   /** In the caller's transaction where one is given. */
   async exchange(request: ExchangeRequest, tx?: PostgresTransaction): Promise<ExchangeReply> {
     const sorted = sortSettlements(request.settle);
-    const { rows } = await this.#runner.query<ExchangeRow>(
-      { text: this.#text, values: exchangeArrays(request, sorted) },
-      { name: this.#name },
-      tx,
-    );
-    const [row] = rows;
-    if (row === undefined) {
-      throw new QueueError('QUEUE_STORE_UNAVAILABLE', 'The database gave no reply');
-    }
+    const row = await this.#send(request, sorted, tx);
     const settled = request.settle.map((): 'ok' | 'stale' => 'stale');
     mark(settled, sorted.completed, row.done);
     mark(settled, sorted.others, row.settled);
@@ -40,18 +35,55 @@ export class Exchanger {
       ...placesOf(sorted.completed, row.donecancelled ?? []),
       ...placesOf(sorted.others, row.settledcancelled ?? []),
     ];
+    const extended = extendedOf(request, row);
+    const claimed = toClaimed(row.claimed);
+    // What the caller rolls back was not settled.
+    if (tx === undefined) this.#note(request, row, extended, claimed);
     return {
       now: row.now,
       settled,
-      extended: extendedOf(request, row),
+      extended,
       ...(cancelled.length === 0 ? {} : { cancelled: cancelled.sort((a, b) => a - b) }),
-      claimed: toClaimed(row.claimed),
+      claimed,
       nextDueAt: row.due,
     };
+  }
+
+  async #send(
+    request: ExchangeRequest,
+    sorted: Sorted,
+    tx: PostgresTransaction | undefined,
+  ): Promise<ExchangeRow> {
+    const kept = tx !== undefined || this.#leases.mayKeep(request.settle);
+    const over = tx === undefined ? this.#leases.takeOver() : [];
+    const { rows } = await this.#runner.query<ExchangeRow>(
+      { text: this.#text, values: [...exchangeArrays(request, sorted), kept, over] },
+      { name: this.#name },
+      tx,
+    );
+    const [row] = rows;
+    if (row === undefined) {
+      throw new QueueError('QUEUE_STORE_UNAVAILABLE', 'The database gave no reply');
+    }
+    return row;
+  }
+
+  #note(
+    request: ExchangeRequest,
+    row: ExchangeRow,
+    extended: ExchangeReply['extended'],
+    claimed: readonly ClaimedTask[],
+  ): void {
+    for (const ref of request.settle) this.#leases.settled(ref);
+    if (row.renewed !== null) {
+      this.#leases.extended(row.renewed, request, (index) => extended[index] !== 'lost');
+    }
+    if (row.lease !== null) this.#leases.claimed(row.lease, claimed, row.keeps, request.leaseMs);
   }
 }
 
 function extendedOf({ extend }: ExchangeRequest, row: ExchangeRow): ExchangeReply['extended'] {
+  if (extend.length === 0) return [];
   const extended = new Set(row.extended);
   const cancelling = new Set(row.cancelling);
   return extend.map((_, index) => {
@@ -75,6 +107,6 @@ function mark(
   asked: readonly Placed[],
   places: readonly number[] | null,
 ): void {
-  const well = places === null ? asked.map(({ place }) => place) : placesOf(asked, places);
-  for (const place of well) settled[place] = 'ok';
+  if (places === null) for (const { place } of asked) settled[place] = 'ok';
+  else for (const place of placesOf(asked, places)) settled[place] = 'ok';
 }

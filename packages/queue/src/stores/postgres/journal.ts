@@ -1,4 +1,5 @@
 import type { EventPage, EventsRequest, QueueMinute, StoredEvent } from '../../store.js';
+import { MINUTE_COLUMNS, minutesOf } from './functions/journal.js';
 import type { Runner } from './runner.js';
 
 /** How often a reader that waits looks again. */
@@ -10,8 +11,9 @@ interface Row extends Record<string, unknown> {
   xid: string;
   at: number;
   type: StoredEvent['type'];
-  queues: string[];
-  subjects: string[];
+  queue: string;
+  subjects: string[] | null;
+  subject: string | null;
   names: string[] | null;
   epochs: number[] | null;
   progress: string | null;
@@ -55,11 +57,14 @@ export class Journal {
   }
 
   async minutes(queue: string, fromMs: number, toMs: number): Promise<QueueMinute[]> {
+    const s = this.#schema;
     const { rows } = await this.#runner.query<QueueMinute & Record<string, unknown>>({
       text: `select at, sum(added)::bigint as added, sum(started)::bigint as started,
           sum(completed)::bigint as completed, sum(failed)::bigint as failed, sum(dead)::bigint as dead,
           sum(wait_ms) as "waitMs", max(wait_max) as "waitMaxMs", sum(run_ms) as "runMs", max(run_max) as "runMaxMs"
-        from ${this.#schema}.queue_minute where queue = $1 and at >= $2::float8 and at < $3::float8
+        from (
+          select ${MINUTE_COLUMNS} from ${s}.queue_minute union all ${minutesOf(s, `${s}.queue_event`)}
+        ) m where queue = $1 and at >= $2::float8 and at < $3::float8
         group by at order by at`,
       values: [queue, fromMs, toMs],
     });
@@ -71,11 +76,11 @@ export class Journal {
     { queues, types, limit }: EventsRequest,
   ): Promise<{ events: StoredEvent[]; position: Position }> {
     const { rows } = await this.#runner.query<Row>({
-      text: `select id::text, xid::text, floor(extract(epoch from at) * 1000)::float8 as at, type, queues, subjects,
-          names, epochs, progress
+      text: `select id::text, xid::text, floor(extract(epoch from at) * 1000)::float8 as at, type, queue, subjects,
+          subject, names, epochs, progress
         from ${this.#schema}.queue_event e
         where (e.xid, e.id) >= ($1::text::xid8, $2::bigint) and e.xid < pg_snapshot_xmin(pg_current_snapshot())
-          and ($3::text[] is null or queues && $3) and ($4::text[] is null or type = any($4))
+          and ($3::text[] is null or queue = any($3)) and ($4::text[] is null or type = any($4))
         order by e.xid, e.id limit $5`,
       values: [from.xid, from.id, queues ?? null, types ?? null, limit + 1],
     });
@@ -84,10 +89,10 @@ export class Journal {
     for (const row of rows) {
       const { xid, id } = row;
       const read = xid === from.xid && id === from.id ? from.read : 0;
-      for (let at = read; at < row.subjects.length && events.length < limit; at++) {
+      const count = row.subjects?.length ?? 1;
+      for (let at = read; at < count && events.length < limit; at++) {
         position = { xid, id, read: at + 1 };
-        const event = eventOf(row, at, cursorOf(position));
-        if (queues === undefined || queues.includes(event.queue)) events.push(event);
+        events.push(eventOf(row, at, cursorOf(position)));
       }
       if (events.length >= limit) break;
     }
@@ -99,7 +104,7 @@ export class Journal {
     const start = { xid: '0', id: '0', read: 0 };
     if (after === undefined) return start;
     const { rows } = await this.#runner.query<{ xid: string; id: string; read: number }>({
-      text: `select xid::text, id::text, cardinality(subjects) as read from ${this.#schema}.queue_event e
+      text: `select xid::text, id::text, count as read from ${this.#schema}.queue_event e
         where xid < pg_snapshot_xmin(pg_current_snapshot()) order by e.xid desc, e.id desc limit 1`,
       values: [],
     });
@@ -127,13 +132,13 @@ function cursorOf({ xid, id, read }: Position): string {
 
 function eventOf(row: Row, index: number, cursor: string): StoredEvent {
   const name = shared(row.names ?? [], index);
-  const epoch = row.epochs?.[index];
+  const epoch = shared(row.epochs ?? [], index);
   return {
     cursor,
     at: row.at,
     type: row.type,
-    queue: shared(row.queues, index) ?? '',
-    subject: row.subjects[index] ?? '',
+    queue: row.queue,
+    subject: row.subjects?.[index] ?? row.subject ?? '',
     ...(name === undefined ? {} : { name }),
     ...(epoch === undefined ? {} : { epoch }),
     ...(row.progress === null ? {} : { progress: row.progress }),
@@ -141,6 +146,6 @@ function eventOf(row: Row, index: number, cursor: string): StoredEvent {
 }
 
 /** One element stands for all. */
-function shared(values: readonly string[], index: number): string | undefined {
+function shared<T>(values: readonly T[], index: number): T | undefined {
   return values.length === 1 ? values[0] : values[index];
 }

@@ -20,13 +20,18 @@ const LAST_ERROR = `(
 class Conditions {
   readonly values: unknown[] = [];
   readonly #parts: string[] = [];
+  readonly #live: string;
+  readonly #finished: string;
 
   constructor(s: string, filter: TaskFilter) {
+    const states = filter.states ?? [];
+    this.#live = liveStates(s, states);
+    this.#finished = `state in (${quoted(states.filter((state) => !LIVE.includes(state)))})`;
     // What is no UUID is the id of no task.
     if (filter.ids) this.add('id = any(?::uuid[])', filter.ids.filter(isUuid));
     if (filter.queue !== undefined) this.add('queue = ?', filter.queue);
     if (filter.name !== undefined) this.add('name = ?', filter.name);
-    if (filter.states) this.add('state = any(?::text[])', filter.states);
+    if (filter.states) this.#parts.push('{states}');
     if (filter.group !== undefined) this.add('grp = ?', filter.group);
     if (filter.childrenOf !== undefined) {
       const parent = this.param(isUuid(filter.childrenOf) ? filter.childrenOf : null);
@@ -58,12 +63,16 @@ class Conditions {
 
   /** For the table of live tasks. */
   live(): string {
-    return this.#text().replaceAll('{blocked}', 'blocked').replaceAll('{finished_at}', NO_TIME);
+    return this.#text()
+      .replaceAll('{states}', this.#live)
+      .replaceAll('{blocked}', 'blocked')
+      .replaceAll('{finished_at}', NO_TIME);
   }
 
   /** For the table of finished tasks. */
   finished(): string {
     return this.#text()
+      .replaceAll('{states}', this.#finished)
       .replaceAll('{blocked}', 'null::text')
       .replaceAll('{finished_at}', 'finished_at');
   }
@@ -75,11 +84,31 @@ class Conditions {
 
 const NO_TIME = 'null::timestamptz';
 
+/** A leased task is a ready one with a lease. */
+const STATE = "case when lease_until is not null then 'leased' else state end";
+
+function liveStates(s: string, states: readonly TaskState[]): string {
+  const parts: string[] = [];
+  if (states.includes('ready')) parts.push("state = 'ready' and lease_until is null");
+  if (states.includes('scheduled')) parts.push("state = 'scheduled'");
+  if (states.includes('leased')) {
+    const known = `id in (select unnest(l.ids) from ${s}.queue_lease l)`;
+    // Alone they are few, and found by what is said of leases.
+    const only = parts.length === 0 ? ` and ${known}` : '';
+    parts.push(`state = 'ready' and lease_until is not null${only}`);
+  }
+  return parts.length === 0 ? 'false' : `(${parts.map((part) => `(${part})`).join(' or ')})`;
+}
+
+function quoted(states: readonly TaskState[]): string {
+  return ['', ...states].map((state) => `'${state}'`).join(', ');
+}
+
 function isUuid(text: string): boolean {
   return UUID.test(text);
 }
 
-const LIVE_COLUMNS = `${SHARED_COLUMNS}, state, history, lease_until, null::text as result,
+const LIVE_COLUMNS = `${SHARED_COLUMNS}, ${STATE} as state, history, lease_until, null::text as result,
   null::timestamptz as finished_at, null::timestamptz as expires_at, blocked`;
 const FINISHED_COLUMNS = `${SHARED_COLUMNS}, state, history, null::timestamptz as lease_until, result, finished_at,
   expires_at, null::text as blocked`;
@@ -111,11 +140,11 @@ export function findStatement(s: string, filter: TaskFilter, page: PageRequest):
 /** Where the tasks are that a change can fit, so that few are looked at in vain. */
 const FITS: Record<(Alteration | Edit)['kind'], { live?: string; finished?: string }> = {
   redrive: { finished: "state = 'dead'" },
-  cancel: { live: "(state <> 'leased' or not cancelling)" },
-  remove: { live: "state <> 'leased'", finished: 'true' },
+  cancel: { live: '(lease_until is null or not cancelling)' },
+  remove: { live: 'lease_until is null', finished: 'true' },
   promote: { live: "state = 'scheduled' and blocked is null" },
-  reprioritise: { live: "state <> 'leased'" },
-  move: { live: "state <> 'leased' and blocked is null", finished: "state = 'dead'" },
+  reprioritise: { live: 'lease_until is null' },
+  move: { live: 'lease_until is null and blocked is null', finished: "state = 'dead'" },
 };
 
 /** The ids of tasks that a change may fit, oldest first. */
@@ -128,7 +157,7 @@ export function candidatesStatement(
   const where = new Conditions(s, filter);
   if (page.after !== undefined) where.add('id > ?::uuid', page.after);
   const fits = FITS[change.kind];
-  const idle = change.kind === 'cancel' && change.running !== true ? "and state <> 'leased'" : '';
+  const idle = change.kind === 'cancel' && change.running !== true ? 'and lease_until is null' : '';
   const tail = `order by id limit ${where.param(page.limit)}`;
   const parts: string[] = [];
   if (fits.live !== undefined) {
@@ -171,9 +200,10 @@ export function statsStatement(s: string, queues: readonly string[] | undefined)
   const where = queues === undefined ? 'true' : 'queue = any($1::text[])';
   const text = `
 with counted as (
-  select queue, state, count(*) as count, min(run_at) filter (where state = 'ready') as oldest,
+  select queue, ${STATE} as state, count(*) as count,
+    min(run_at) filter (where state = 'ready' and lease_until is null) as oldest,
     count(*) filter (where blocked is not null) as blocked
-  from ${s}.queue_task where ${where} group by queue, state
+  from ${s}.queue_task where ${where} group by 1, 2
   union all
   select queue, state, count(*), null, 0 from ${s}.queue_finished where ${where} group by queue, state
 ), named as (

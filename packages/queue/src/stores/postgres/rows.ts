@@ -8,52 +8,104 @@ export interface ExchangeRow extends SqlRow {
   done: number[] | null;
   settled: number[] | null;
   extended: number[] | null;
-  claimed: string | null;
   cancelling: number[] | null;
   donecancelled: number[] | null;
   settledcancelled: number[] | null;
+  lease: number | null;
+  renewed: number | null;
+  keeps: boolean;
+  claimed: string | null;
 }
 
-type ClaimedRow = readonly [
-  id: string,
-  epoch: number,
+/** What all claimed tasks of a queue have in common, beside its name. */
+type Shape = readonly [
   queue: string,
   name: string,
-  payload: string,
-  headers: string,
+  headers: string | null,
   priority: number,
+  epoch: number,
   attempt: number,
   maxAttempts: number,
   enqueuedAt: number,
   runAt: number,
-  group: string | null,
-  children: number | null,
 ];
 
-/** The claimed tasks as the worker sees them, from the text of their rows. */
+/** The claimed tasks of a queue: those of one shape by twos, others with all that is known of them. */
+type Part = readonly [Shape | readonly [queue: string], readonly (string | number | null)[]];
+
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
+/** Values of a task in a part without a shape. */
+const WIDTH = 12;
+
+/** The claimed tasks as the worker sees them, see `claimText`. */
 export function toClaimed(text: string | null): ClaimedTask[] {
-  const rows: ClaimedRow[] = JSON.parse(`[${text ?? ''}]`);
-  const parsed = new Map<string, Readonly<Record<string, string>>>();
-  const headersOf = (json: string): Readonly<Record<string, string>> => {
-    const known = parsed.get(json) ?? Object.freeze(JSON.parse(json));
-    parsed.set(json, known);
-    return known;
+  if (text === null) return [];
+  const parts: Part[] = JSON.parse(`[${text}]`);
+  const known = new Map<unknown, Readonly<Record<string, string>>>([[null, NO_HEADERS]]);
+  const headersOf = (json: unknown): Readonly<Record<string, string>> => {
+    const found = known.get(json) ?? Object.freeze(JSON.parse(String(json)));
+    known.set(json, found);
+    return found;
   };
-  return rows.map((row) => ({
-    id: row[0],
-    epoch: row[1],
-    queue: row[2],
-    name: row[3],
-    payload: row[4],
-    headers: headersOf(row[5]),
-    priority: row[6],
-    attempt: row[7],
-    maxAttempts: row[8],
-    enqueuedAt: row[9],
-    runAt: row[10],
-    ...(row[11] === null ? {} : { group: row[11] }),
-    ...(row[12] === null || row[12] === 0 ? {} : { children: row[12] }),
-  }));
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) return toTasks(only, headersOf);
+  return parts.flatMap((part) => toTasks(part, headersOf));
+}
+
+function toTasks(
+  [shape, values]: Part,
+  headersOf: (json: unknown) => Readonly<Record<string, string>>,
+): ClaimedTask[] {
+  const claimed: ClaimedTask[] = [];
+  if (shape.length === 1) {
+    for (let at = 0; at < values.length; at += WIDTH) {
+      claimed.push(toTask(shape[0], values.slice(at, at + WIDTH), headersOf));
+    }
+    return claimed;
+  }
+  const [queue, name, json, priority, epoch, attempt, maxAttempts, enqueuedAt, runAt] = shape;
+  const headers = headersOf(json);
+  for (let at = 0; at < values.length; at += 2) {
+    claimed.push({
+      id: values[at] as string,
+      epoch,
+      queue,
+      name,
+      payload: values[at + 1] as string,
+      headers,
+      priority,
+      attempt,
+      maxAttempts,
+      enqueuedAt,
+      runAt,
+    });
+  }
+  return claimed;
+}
+
+function toTask(
+  queue: string,
+  values: readonly unknown[],
+  headersOf: (json: unknown) => Readonly<Record<string, string>>,
+): ClaimedTask {
+  const [id, payload, name, headers, priority, epoch, attempt, maxAttempts, enqueuedAt, runAt] =
+    values as [string, string, string, string | null, ...number[]];
+  const [group, children] = values.slice(10) as [string | null, number];
+  return {
+    id,
+    epoch: epoch ?? 0,
+    queue,
+    name,
+    payload,
+    headers: headersOf(headers),
+    priority: priority ?? 0,
+    attempt: attempt ?? 0,
+    maxAttempts: maxAttempts ?? 0,
+    enqueuedAt: enqueuedAt ?? 0,
+    runAt: runAt ?? 0,
+    ...(group === null ? {} : { group }),
+    ...(children === 0 ? {} : { children }),
+  };
 }
 
 /** A row of a list. */
@@ -64,7 +116,7 @@ export interface TaskRow extends SqlRow {
   state: TaskState;
   priority: number;
   payload: string;
-  headers: string;
+  headers: string | null;
   attempts: number;
   max_attempts: number;
   epoch: number;
@@ -74,7 +126,7 @@ export interface TaskRow extends SqlRow {
   started_at: Date | null;
   lease_until: Date | null;
   key: string | null;
-  history: string[];
+  history: string[] | null;
   result: string | null;
   finished_at: Date | null;
   expires_at: Date | null;
@@ -95,7 +147,7 @@ export function toRecord(row: TaskRow): TaskRecord {
     name: row.name,
     state: row.state,
     payload: row.payload,
-    headers: JSON.parse(row.headers),
+    headers: row.headers === null ? {} : JSON.parse(row.headers),
     priority: row.priority,
     attempts: row.attempts,
     maxAttempts: row.max_attempts,
@@ -109,7 +161,7 @@ export function toRecord(row: TaskRow): TaskRecord {
     finishedAt: ms(row.finished_at),
     expiresAt: ms(row.expires_at),
     result: row.result,
-    history: row.history.map((entry): HistoryEntry => JSON.parse(entry)),
+    history: (row.history ?? []).map((entry): HistoryEntry => JSON.parse(entry)),
     ...(row.grp === null ? {} : { group: row.grp }),
     ...(row.blocked === null ? {} : { blockedBy: row.blocked }),
     ...(row.children === null || row.children.length === 0 ? {} : { children: row.children }),

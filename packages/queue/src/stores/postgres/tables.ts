@@ -16,25 +16,28 @@ create schema if not exists ${s};
 
 -- The store's clock, in one place.
 create function ${s}.queue_now() returns timestamptz language sql volatile as $$ select clock_timestamp() $$;
-create function ${s}.queue_ms(at timestamptz) returns bigint language sql immutable
-  as $$ select floor(extract(epoch from at) * 1000)::bigint $$;
+-- Milliseconds since 1970. Stable, as what it calls is: then it is inlined.
+create function ${s}.queue_ms(at timestamptz) returns bigint language sql stable
+  as $$ select floor(round(date_part('epoch', at) * 1000000) / 1000)::bigint $$;
 
 create table ${s}.queue_task (
   seq bigint generated always as identity,
   id uuid primary key,
   queue text not null,
   name text not null,
-  state text not null check (state in ('ready', 'scheduled', 'leased')),
+  -- 'ready' or 'scheduled'. No check: it would be read anew in every statement.
+  state text not null,
   ${SHARED_DEFINITIONS}
+  -- Of a ready task that is leased.
   lease_until timestamptz,
   tag float8 not null default 0,
   special boolean not null default false,
   -- What a scheduled task waits for beside its time: 'children' or 'group'.
   blocked text,
-  history text[] not null default '{}'
+  history text[]
 ) with (
-  -- Every task is updated once or twice and then deleted: the table is all churn.
-  fillfactor = 80,
+  -- Room for a second version of every row: a claim then stays on its page and touches no index.
+  fillfactor = 40,
   autovacuum_vacuum_scale_factor = 0.02,
   autovacuum_vacuum_threshold = 1000,
   autovacuum_vacuum_cost_limit = 2000
@@ -42,18 +45,34 @@ create table ${s}.queue_task (
 create index queue_task_ready on ${s}.queue_task (queue, priority desc, tag, seq) where state = 'ready';
 create index queue_task_scheduled on ${s}.queue_task (queue, run_at, seq)
   where state = 'scheduled' and blocked is null;
-create index queue_task_leased on ${s}.queue_task (queue, lease_until) where state = 'leased';
 create index queue_task_backlog on ${s}.queue_task (queue, grp, priority desc, tag, seq) where blocked = 'group';
 create index queue_task_children on ${s}.queue_task (queue) where blocked = 'children';
 create index queue_task_admitted on ${s}.queue_task (queue, grp) where state = 'ready' and grp is not null;
+
+-- Where to look for leases that ran out: one row for the claims of an exchange, another for what it extended. The task
+-- says until when it is leased; a row that says less is out of date. It goes when its time is over, or earlier, when
+-- the process that made it knows that all its tasks are settled.
+create table ${s}.queue_lease (
+  id bigint generated always as identity primary key,
+  -- Null where the tasks are of several.
+  queue text,
+  until timestamptz not null,
+  ids uuid[] not null
+) with (
+  autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_vacuum_threshold = 1000
+);
+alter table ${s}.queue_lease alter column ids set storage external;
+create index queue_lease_until on ${s}.queue_lease (until);
 
 create table ${s}.queue_finished (
   id uuid primary key,
   queue text not null,
   name text not null,
-  state text not null check (state in ('completed', 'dead', 'cancelled')),
+  -- 'completed', 'dead' or 'cancelled'.
+  state text not null,
   ${SHARED_DEFINITIONS}
-  history text[] not null,
+  history text[],
   result text,
   finished_at timestamptz not null,
   expires_at timestamptz not null
@@ -119,18 +138,26 @@ create table ${s}.queue_child (
 );
 create index queue_child_parent on ${s}.queue_child (parent);
 
--- What happened, one row for each kind in a call. One queue or name stands for all. Read in the order of
+-- What happened, one row for each kind and queue in a call. One name or epoch stands for all. Read in the order of
 -- transactions, up to the oldest that is still under way: so nothing turns up behind a reader's back.
 create table ${s}.queue_event (
   id bigint generated always as identity,
   xid xid8 not null default pg_current_xact_id(),
   at timestamptz not null,
   type text not null,
-  queues text[] not null,
-  subjects text[] not null,
+  queue text not null,
+  -- The tasks; null for one thing that is no task, or one task.
+  subjects uuid[],
+  subject text,
   names text[],
   epochs integer[],
   progress text,
+  -- How many events.
+  count integer not null default 1,
+  -- How many of them count for their minute by this row (others have a row in queue_minute), and their times.
+  counted integer not null default 0,
+  ms float8 not null default 0,
+  ms_max float8 not null default 0,
   primary key (xid, id)
 );
 -- Ids do not compress.
@@ -139,7 +166,8 @@ alter table ${s}.queue_event alter column subjects set storage external;
 -- The last event dropped.
 create table ${s}.queue_event_floor (xid xid8 not null, id bigint not null);
 
--- Counts by the minute, one row for each call that counted; the sweep sums them up.
+-- Counts by the minute, beside those of the events that are still kept: one row for each call that counted and for the
+-- events that were dropped. The sweep sums them up.
 create table ${s}.queue_minute (
   queue text not null,
   at bigint not null,
@@ -184,6 +212,7 @@ export function dropTables(s: string): string {
     'setting',
     'key',
     'finished',
+    'lease',
     'task',
   ];
   return `
@@ -195,7 +224,8 @@ drop function ${s}.queue_now();
 
 const SHARED_DEFINITIONS = `priority smallint not null,
   payload text not null,
-  headers text not null,
+  -- Null for none.
+  headers text,
   attempts integer not null default 0,
   max_attempts integer not null,
   epoch integer not null default 0,

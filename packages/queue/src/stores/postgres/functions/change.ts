@@ -56,9 +56,9 @@ begin
         f.enqueued_at + coalesce(f.key_ttl_ms, 0) * interval '1 millisecond', v_now);
       ${redriveText(s)}
     elsif p_kind = 'cancel' then
-      continue when not v_live or (t.state = 'leased' and (not p_running or t.cancelling));
+      continue when not v_live or (t.lease_until is not null and (not p_running or t.cancelling));
       v_entry := replace(v_entry, '"kind":"cancel"', '"kind":"cancelled"');
-      if t.state = 'leased' then
+      if t.lease_until is not null then
         update ${s}.queue_task x set cancelling = true, special = true, history = array_append(x.history, v_entry)
         where x.id = v_id;
       else
@@ -67,17 +67,17 @@ begin
         perform ${s}.queue_ended_v1(array[v_id], false, v_now);
       end if;
     elsif p_kind = 'remove' then
-      continue when v_live and t.state = 'leased';
+      continue when v_live and t.lease_until is not null;
       ${removeText(s)}
     elsif p_kind = 'promote' then
       continue when not v_live or t.state <> 'scheduled' or t.blocked is not null;
       update ${s}.queue_task x set run_at = v_now where x.id = v_id;
       perform ${s}.queue_arrive_v1(v_id, v_now);
     elsif p_kind = 'reprioritise' then
-      continue when not v_live or t.state = 'leased';
+      continue when not v_live or t.lease_until is not null;
       update ${s}.queue_task x set priority = p_priority where x.id = v_id;
     elsif p_kind = 'move' then
-      continue when (v_live and (t.state = 'leased' or t.blocked is not null or t.queue = p_to
+      continue when (v_live and (t.lease_until is not null or t.blocked is not null or t.queue = p_to
           or cardinality(t.children) > 0))
         or (not v_live and (f.state <> 'dead' or f.queue = p_to or cardinality(f.children) > 0))
         or exists (select 1 from ${s}.queue_child c where c.child = v_id);

@@ -1,4 +1,3 @@
-import { added, noted } from './journal.js';
 import { dueOf, PLANNER } from './planner.js';
 
 /** Columns of the parameters; one value stands for all tasks. */
@@ -7,7 +6,7 @@ const PARAMETERS = `p_id uuid[], p_queue text[], p_name text[], p_payload text[]
   p_key text[], p_key_ttl float8[]`;
 
 const ROWS = `select n.id, coalesce(n.queue, p_queue[1]) as queue, coalesce(n.name, p_name[1]) as name, n.payload,
-      coalesce(n.headers, p_headers[1]) as headers, coalesce(n.priority, p_priority[1]) as priority,
+      nullif(coalesce(n.headers, p_headers[1]), '{}') as headers, coalesce(n.priority, p_priority[1]) as priority,
       coalesce(n.wait, p_wait[1]) as wait, coalesce(n.absolute, p_absolute[1]) as absolute,
       coalesce(n.max, p_max[1]) as max, coalesce(n.keep_completed, p_keep_completed[1]) as keep_completed,
       coalesce(n.keep_dead, p_keep_dead[1]) as keep_dead, n.key, n.key_ttl, n.ord
@@ -50,13 +49,52 @@ begin
       coalesce((select q.vtime from ${s}.queue_setting q where q.queue = m.queue), 0)
     from m where m.holder_id = m.id order by m.ord
   ), noted as (
-    ${noted(s, "'task.added'", 'select m.queue, m.id, m.name, m.ord from m where m.holder_id = m.id', 'none')}
-  ), counted as (
-    ${added(s, 'select m.queue from m where m.holder_id = m.id')}
+    -- A row for each stretch of one queue, so that the events are in the order of the tasks.
+    insert into ${s}.queue_event (at, type, queue, subjects, names, count, counted)
+    select v_now, 'task.added', e.queue, array_agg(e.id order by e.ord), array_agg(e.name order by e.ord),
+      count(*)::integer, count(*)::integer
+    from (
+      select m.queue, m.id, m.name, m.ord,
+        row_number() over (order by m.ord) - row_number() over (partition by m.queue order by m.ord) as stretch
+      from m where m.holder_id = m.id
+    ) e group by e.queue, e.stretch order by min(e.ord)
   )
   select m.ord, m.holder_id from m where m.holder_id <> m.id;
   -- Delivered at the commit of whatever transaction this is part of, and once for each queue.
   perform pg_notify('${s}_queue', q.queue) from (select distinct u.queue from unnest(p_queue) as u(queue)) q;
+end $$;
+`;
+}
+
+/** Adds plain tasks of one queue without keys, that differ in nothing but their payload: what bulk enqueues mostly are. */
+function addFunction(s: string): string {
+  return `
+create function ${s}.queue_add_v1(p_queue text, p_name text, p_headers text, p_priority smallint, p_wait float8,
+  p_absolute boolean, p_max integer, p_keep_completed float8, p_keep_dead float8, p_id uuid[], p_payload text[])
+returns void language plpgsql ${PLANNER} as $$
+declare
+  v_now timestamptz := ${s}.queue_now();
+  v_due timestamptz := ${dueOf('p_wait', 'p_absolute')};
+  v_state text := case when v_due <= v_now then 'ready' else 'scheduled' end;
+  v_tag float8 := coalesce((select q.vtime from ${s}.queue_setting q where q.queue = p_queue), 0);
+  v_count integer := cardinality(p_id);
+begin
+  if v_count = 1 then
+    insert into ${s}.queue_task (id, queue, name, state, priority, payload, headers, max_attempts, run_at, enqueued_at,
+      keep_completed_ms, keep_dead_ms, tag)
+    values (p_id[1], p_queue, p_name, v_state, p_priority, p_payload[1], p_headers, p_max, v_due, v_now,
+      p_keep_completed, p_keep_dead, v_tag);
+  else
+    insert into ${s}.queue_task (id, queue, name, state, priority, payload, headers, max_attempts, run_at, enqueued_at,
+      keep_completed_ms, keep_dead_ms, tag)
+    select n.id, p_queue, p_name, v_state, p_priority, n.payload, p_headers, p_max, v_due, v_now,
+      p_keep_completed, p_keep_dead, v_tag
+    from unnest(p_id, p_payload) as n(id, payload);
+  end if;
+  insert into ${s}.queue_event (at, type, queue, subjects, names, count, counted)
+  values (v_now, 'task.added', p_queue, p_id, array[p_name], v_count, v_count);
+  -- Delivered at the commit of whatever transaction this is part of.
+  perform pg_notify('${s}_queue', p_queue);
 end $$;
 `;
 }
@@ -171,10 +209,12 @@ end $$;
 
 /** Functions that add tasks. */
 export function createEnqueue(s: string): string {
-  return enqueueFunction(s) + enqueueSpecialFunction(s);
+  return addFunction(s) + enqueueFunction(s) + enqueueSpecialFunction(s);
 }
 
 /** Undoes {@link createEnqueue}. */
 export function dropEnqueue(s: string): string {
-  return `drop function ${s}.queue_enqueue_special_v1;\ndrop function ${s}.queue_enqueue_v1;\n`;
+  return ['enqueue_special', 'enqueue', 'add']
+    .map((name) => `drop function ${s}.queue_${name}_v1;\n`)
+    .join('');
 }

@@ -54,7 +54,8 @@ begin
   o_window := (v_limits -> 'rate' ->> 'windowMs')::float8;
   if o_window is not null then
     o_allowance := (v_limits -> 'rate' ->> 'max')::bigint - ${s}.queue_rate_used_v1(p_queue, p_grp, o_window, p_now)
-      - (select count(*) from ${s}.queue_task t where t.queue = p_queue and t.grp = p_grp and t.state = 'ready');
+      - (select count(*) from ${s}.queue_task t where t.queue = p_queue and t.grp = p_grp
+        and t.state = 'ready' and t.lease_until is null);
   end if;
 end $$;
 
@@ -275,7 +276,7 @@ create function ${s}.queue_settle_v1(p_worker text, p_id uuid, p_epoch integer, 
 declare v_task ${s}.queue_task;
 begin
   select * into v_task from ${s}.queue_task t where t.id = p_id and t.epoch = p_epoch and t.holder = p_worker
-    and t.state in ('leased', 'ready') for update;
+    for update;
   if not found then return 'stale'; end if;
   if v_task.cancelling or p_outcome in ('completed', 'dead') then
     if v_task.cancelling then p_result := null;

@@ -10,6 +10,8 @@ const LAPSED = (
 
 /** Lapses leases and drops what is past its retention. */
 export function createSweep(s: string): string {
+  const late = `from ${s}.queue_lease l cross join unnest(l.ids) as i(id) join ${s}.queue_task t on t.id = i.id
+    where l.until <= v_now and t.lease_until <= v_now`;
   return `
 create function ${s}.queue_sweep_v1(p_limit integer)
 returns table (o_kind text, o_id uuid, o_queue text, o_name text, o_count bigint) language plpgsql ${PLANNER} as $$
@@ -21,8 +23,8 @@ begin
   return query
   with late as (
     select t.id, t.attempts >= t.max_attempts as last, array_append(t.history, ${LAPSED(s, 't')}) as history
-    from ${s}.queue_task t where t.state = 'leased' and t.lease_until <= v_now and not t.special
-    order by t.lease_until limit p_limit for update skip locked
+    ${late} and not t.special
+    order by l.until limit p_limit for update of t skip locked
   ), gone as (
     delete from ${s}.queue_task t using late where t.id = late.id and late.last
     returning t.*, late.history as told
@@ -31,13 +33,13 @@ begin
     select ${sharedOf('g')}, 'dead', g.told, null, v_now, v_now + g.keep_dead_ms * interval '1 millisecond'
     from gone g where g.keep_dead_ms > 0
   ), back as (
-    update ${s}.queue_task t set state = 'ready', lease_until = null, history = late.history
+    update ${s}.queue_task t set lease_until = null, history = late.history
     from late where t.id = late.id and not late.last
     returning t.id, t.queue, t.name, t.epoch, t.seq, t.started_at
   ), lapses as (
-    ${noted(s, "'task.lapsed'", 'select queue, id, name, epoch, seq as ord from back union all select queue, id, name, epoch, seq from gone', 'epoch')}
+    ${noted(s, "'task.lapsed'", 'select queue, id, name, epoch, seq as ord from back union all select queue, id, name, epoch, seq from gone')}
   ), deaths as (
-    ${noted(s, "'task.dead'", 'select queue, id, name, epoch, seq as ord from gone', 'epoch')}
+    ${noted(s, "'task.dead'", 'select queue, id, name, epoch, seq as ord from gone')}
   ), repeated as (
     ${ran(s, 'failed', 'select queue, started_at from back')}
   ), counted as (
@@ -54,13 +56,11 @@ begin
   select 'died', gone.id, gone.queue, gone.name, (select count(*) from woken) from gone;
 
   perform 1 from ${s}.queue_setting q where q.governed and (
-    exists (select 1 from ${s}.queue_task t where t.queue = q.queue and t.state = 'leased' and t.lease_until <= v_now
-      and t.special)
+    q.queue in (select t.queue ${late} and t.special)
     or exists (select 1 from ${s}.queue_finished f where f.expires_at <= v_now and f.queue = q.queue and f.slot))
   order by q.queue for update;
   for r in
-    select t.* from ${s}.queue_task t where t.state = 'leased' and t.lease_until <= v_now and t.special
-    order by t.lease_until limit p_limit for update skip locked
+    select t.* ${late} and t.special order by l.until limit p_limit for update of t skip locked
   loop
     perform ${s}.queue_note_v1('task.lapsed', r.queue, r.id::text, r.name, r.epoch, null, v_now);
     if not r.cancelling then
@@ -74,8 +74,7 @@ begin
       continue when r.cancelling;
       o_kind := 'died';
     else
-      update ${s}.queue_task t set state = 'ready', lease_until = null,
-        history = array_append(t.history, ${LAPSED(s, 'r')}) where t.id = r.id;
+      update ${s}.queue_task t set lease_until = null, history = array_append(t.history, ${LAPSED(s, 'r')}) where t.id = r.id;
       o_kind := 'lapsed';
     end if;
     perform pg_notify('${s}_queue', r.queue);
@@ -84,6 +83,8 @@ begin
     o_name := r.name;
     return next;
   end loop;
+  delete from ${s}.queue_lease l where l.until <= v_now and not exists (
+    select 1 from unnest(l.ids) as i(id) join ${s}.queue_task t on t.id = i.id where t.lease_until <= v_now);
   ${pruneText(s)}
   ${pruneJournal(s)}
 end $$;
