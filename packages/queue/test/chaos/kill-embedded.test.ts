@@ -63,7 +63,7 @@ it(
     expect(history.violations).toEqual([]);
     expect(await countsOf(store)).toMatchObject({ completed: tasks, dead: 0 });
     expect(history.in('completed').sort()).toEqual([...ids].sort());
-    expect(repeated(crew.done)).toEqual([]);
+    expect(repeated(crew.done())).toEqual([]);
     expect(times.length).toBeGreaterThan(0);
   },
   TIMEOUT_MS,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { silentLogger } from '../../src/logger.js';
+import type { RedisClient } from '../../src/stores/redis/client.js';
 import { RedisStore } from '../../src/stores/redis/store.js';
 import type { StoreHarness } from '../../src/testing.js';
 
@@ -10,12 +11,12 @@ const START = Date.UTC(2026, 0, 1);
 const FROZEN_CLOCK = `local now = tonumber(redis.call('GET', KEYS[1] .. ':clock'))`;
 
 /** An empty store on a server, with a clock of its own. */
-export async function frozenRedisStore(client: Redis): Promise<StoreHarness<never>> {
+export async function frozenRedisStore(client: Redis | Cluster): Promise<StoreHarness<never>> {
   const prefix = `test-${randomBytes(6).toString('hex')}`;
   const clock = `${prefix}:{${prefix}:queue}:clock`;
   await client.set(clock, START);
   const store = new RedisStore({
-    source: client,
+    source: client as unknown as RedisClient,
     prefix,
     logger: silentLogger,
     clock: FROZEN_CLOCK,
@@ -33,7 +34,9 @@ export async function frozenRedisStore(client: Redis): Promise<StoreHarness<neve
 }
 
 /** Removes what a store of this prefix left. */
-async function removeKeys(client: Redis, prefix: string): Promise<void> {
-  const keys = await client.keys(`${prefix}:*`);
-  if (keys.length > 0) await client.unlink(keys);
+async function removeKeys(client: Redis | Cluster, prefix: string): Promise<void> {
+  for (const node of 'nodes' in client ? client.nodes('master') : [client]) {
+    const keys = await node.keys(`${prefix}:*`);
+    if (keys.length > 0) await node.unlink(keys);
+  }
 }

@@ -25,11 +25,14 @@ export class RedisConnection {
   async run(script: Script, key: string, args: readonly (string | number)[]): Promise<unknown> {
     const client = await this.#ready();
     try {
-      return await this.#answer(client, client.call('evalsha', [script.sha, 1, key, ...args]));
+      return await this.#answer(
+        client,
+        client.call('evalsha', [script.sha, 2, key, never(key), ...args]),
+      );
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw refused(error);
     }
-    const call = client.call('eval', [script.source, 1, key, ...args]);
+    const call = client.call('eval', [script.source, 2, key, never(key), ...args]);
     return this.#answer(client, call).catch((error: unknown) => {
       throw refused(error);
     });
@@ -96,6 +99,13 @@ export class RedisConnection {
     }
   }
 }
+
+/**
+ * The second key of every script. Neither exists. While a slot of a Cluster moves, its node refers who asks for keys
+ * that it does not have to the new node, and that one refuses who asks for several and not all there (TRYAGAIN): no
+ * script runs on a half of the tasks. A single key would let it.
+ */
+const never = (key: string): string => `${key}:none`;
 
 /** Waits until a client has a connection, however often it has to try. */
 export async function becomesReady(

@@ -15,7 +15,7 @@ const say = (...words: unknown[]): void => void process.stdout.write(`${words.jo
 
 const { store, close } = await openStore(address);
 const queue = createQueue('q', { store });
-queue.on('task.completed', ({ subject }) => say('done', subject));
+queue.on('task.completed', ({ subject }) => say('done', subject, process.hrtime.bigint()));
 queue.on('task.lost', ({ subject, data }) => say('lost', subject, data.epoch));
 const handler = handle(defineTask('t'), async (ms, { id, epoch, name }) => {
   say('begin', id, epoch, process.hrtime.bigint(), name);

@@ -50,6 +50,9 @@ export async function openStore(address: Address): Promise<OpenStore> {
   const store =
     address.kind === 'redis'
       ? redisStore({ url: address.url })
-      : redisStore(redisClient(address), address.kind === 'cluster' ? address : {});
+      : redisStore(
+          redisClient(address),
+          address.kind === 'cluster' ? { prefix: address.prefix } : {},
+        );
   return { store, close: () => store.close() };
 }

@@ -50,9 +50,15 @@ export class Crew {
     ]);
   }
 
-  /** Ids whose completion was accepted, once for each time a process heard so. */
-  get done(): string[] {
-    return this.members.flatMap(({ log }) => log.done);
+  /**
+   * Ids whose completion was accepted, once for each time a process heard so.
+   *
+   * @param since - leaves out what was heard before, by the monotonic clock
+   */
+  done(since = 0): string[] {
+    return this.members.flatMap(({ log }) =>
+      log.done.flatMap(({ id, at }) => (at >= since ? [id] : [])),
+    );
   }
 
   start(more: object = {}): Member {

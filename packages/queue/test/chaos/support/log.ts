@@ -4,7 +4,7 @@
  *
  * - `up <worker>`: a worker runs.
  * - `begin <id> <epoch> <ns> <name>`, `end <id> <epoch> <ns>`: a handler begins, ends.
- * - `done <id>`: the store accepted a completion.
+ * - `done <id> <ns>`: the store accepted a completion.
  * - `lost <id> <epoch>`: the worker learned that a lease had been taken over.
  * - `error <text>`: what should not have happened.
  */
@@ -28,7 +28,7 @@ export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 export class ProcessLog {
   readonly runs: Run[] = [];
   readonly workers: string[] = [];
-  readonly done: string[] = [];
+  readonly done: { readonly id: string; readonly at: number }[] = [];
   readonly errors: string[] = [];
   lost = 0;
   readonly #open = new Map<string, Run>();
@@ -66,7 +66,7 @@ export class ProcessLog {
         break;
       }
       case 'done':
-        this.done.push(id);
+        this.done.push({ id, at: Number(epoch) / 1e6 });
         break;
       case 'lost':
         this.lost++;

@@ -56,6 +56,32 @@ export async function enqueueTasks(
   return ids;
 }
 
+/** Enqueues one task after the other until it is ended; says which were acknowledged, and how many were refused. */
+export function produce(store: QueueStore<never>): {
+  end(): Promise<{ acknowledged: string[]; refused: number }>;
+} {
+  const queue = createQueue(QUEUE, { store, retry: { attempts: 50 } });
+  const acknowledged: string[] = [];
+  let [running, refused] = [true, 0];
+  const produced = (async () => {
+    while (running) {
+      try {
+        acknowledged.push((await queue.enqueue(task, 1)).id);
+      } catch {
+        refused++;
+      }
+      await pause(5);
+    }
+  })();
+  return {
+    end: async () => {
+      running = false;
+      await produced;
+      return { acknowledged, refused };
+    },
+  };
+}
+
 /** Counts of the queue; rejects while the store is down. */
 export async function countsOf(
   store: QueueStore<never>,
