@@ -11,7 +11,10 @@ interface Line {
 export interface Ticket {
   /** Its name. */
   readonly token: string;
-  /** The last one that was answered; '' when others are under way, so that nobody can say. */
+  /**
+   * The last one that was answered, where one after it was not; '' where none was lost, and while others are under
+   * way, so that nobody can say.
+   */
   readonly answered: string;
   /** The answer came. */
   answer(): void;
@@ -43,7 +46,7 @@ export class Tokens {
     const alone = known.inFlight++ === 0;
     return {
       token: `${this.#instance}.${number}`,
-      answered: alone ? `${this.#instance}.${known.answered}` : '',
+      answered: alone && known.answered < number - 1 ? `${this.#instance}.${known.answered}` : '',
       answer: () => {
         known.answered = Math.max(known.answered, number);
       },

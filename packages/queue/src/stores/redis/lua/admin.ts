@@ -47,8 +47,15 @@ for i = 5, #ARGV do ids[#ids + 1] = ARGV[i] end
 read(ids)
 
 local function nextSeq(q)
-  redis.call('SADD', P .. 'queues', q)
-  return redis.call('HINCRBY', P .. 'q:' .. q, 'seq', 1)
+  local seq = redis.call('HINCRBY', P .. 'q:' .. q, 'seq', 1)
+  if seq == 1 then
+    redis.call('SADD', P .. 'queues', q)
+    if redis.call('EXISTS', P .. 'indexed') == 1 then
+      redis.call('HSET', P .. 'q:' .. q, 'indexed', '1')
+      queueOf(q).indexed = '1'
+    end
+  end
+  return seq
 end
 
 local kinds = {}

@@ -227,11 +227,16 @@ local function firstDue(q)
   return tonumber(redis.call('ZRANGE', P .. 'sched:' .. q, 0, 0, 'WITHSCORES')[2])
 end
 
+-- What is kept of a plain task, but for the client's text.
+local function headOf(run, seq, vtime)
+  return 'P' .. run.head .. ',' .. string.format('%.17g', now) .. ',' .. math.ceil(now) .. ',' .. (vtime or '0') .. ','
+    .. string.format('%.0f', seq) .. ']\\n' .. run.names .. '\\n'
+end
+
 local function addPlain(run, seq)
   local q, ids, n = run.queue, run.ids, run.count
-  local tag = tonumber(redis.call('HGET', P .. 'q:' .. q, 'vtime') or 0)
-  local head = 'P' .. run.head .. string.format(',%.17g,%.17g,%.17g,%.17g]\\n', now, math.ceil(now), tag, seq)
-    .. run.names .. '\\n'
+  local settings = redis.call('HMGET', P .. 'q:' .. q, 'vtime', 'indexed')
+  local head = headOf(run, seq, settings[1])
   local rows, at = {}, run.first + 1
   if next(known) then
     local fresh = {}
@@ -254,7 +259,7 @@ local function addPlain(run, seq)
   local list, size = P .. 'fifo:' .. q, 0
   for from = 1, n, CHUNK do size = redis.call('RPUSH', list, unpack(ids, from, min(n, from + CHUNK - 1))) end
   if size == n and redis.call('EXISTS', P .. 'ready:' .. q) == 0 then wake[q] = 'new' end
-  if redis.call('EXISTS', P .. 'indexed') == 1 then
+  if settings[2] then
     for i = 1, n do redis.call('ZADD', P .. 'ids:' .. q, 0, ids[i]) end
   end
   event('+task.added', q, n == 1 and ids[1] or table.concat(ids, ' '), run.name, '', '', n)
@@ -265,7 +270,10 @@ for r = 1, #runs do
   local run = runs[r]
   local q = run.queue
   local seq = redis.call('HINCRBY', P .. 'q:' .. q, 'seq', run.count) - run.count
-  if seq == 0 then redis.call('SADD', P .. 'queues', q) end
+  if seq == 0 then
+    redis.call('SADD', P .. 'queues', q)
+    if redis.call('EXISTS', P .. 'indexed') == 1 then redis.call('HSET', P .. 'q:' .. q, 'indexed', '1') end
+  end
   if run.head then
     addPlain(run, seq)
   else

@@ -73,6 +73,7 @@ local function claimPlain(q, ids)
   many('ZADD', P .. 'lease:' .. q, deadlines)
   segments[#segments + 1], segments[#segments + 2] = ids, rows
   given[#given + 1] = table.concat(ids, ' ')
+  ended[q] = nil -- so it is not drained
   limit = limit - n
   tally(q, 'started', n)
   tally(q, 'waitMs', waited)
@@ -122,7 +123,7 @@ for q, names in pairs(parts) do
       many('HDEL', META, part)
       many('HDEL', LEASES, part)
       many('ZREM', P .. 'lease:' .. q, part)
-      if redis.call('EXISTS', P .. 'indexed') == 1 then many('ZREM', P .. 'ids:' .. q, part) end
+      if queueOf(q).indexed then many('ZREM', P .. 'ids:' .. q, part) end
       event('+task.completed', q, table.concat(part, ' '), name, '1', '', n)
       tally(q, 'completed', n)
       tally(q, 'runMs', part.ran)

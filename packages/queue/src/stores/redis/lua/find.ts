@@ -65,7 +65,10 @@ return found
 const INDEX = `
 local function indexMore(at)
   if not at then
-    for _, q in ipairs(redis.call('SMEMBERS', P .. 'queues')) do redis.call('UNLINK', P .. 'ids:' .. q) end
+    for _, q in ipairs(redis.call('SMEMBERS', P .. 'queues')) do
+      redis.call('UNLINK', P .. 'ids:' .. q)
+      redis.call('HSET', P .. 'q:' .. q, 'indexed', '1')
+    end
     at = '0'
   end
   local part = redis.call('HSCAN', META, at, 'COUNT', ${LOOK})

@@ -3,7 +3,7 @@
  * one slot of a Cluster, so that one script may touch queues, tasks and settings together.
  *
  *   :queues            set     names of the queues that have, or had, anything
- *   :q:<queue>         hash    seq (order of arrival), paused, reason, by, limits, rate, vtime, fair, configured, gone
+ *   :q:<queue>         hash    seq (order of arrival), paused, reason, by, limits, rate, vtime, fair, configured, gone, indexed
  *   :meta              hash    task id → a plain task (see below), or what the scripts need of it, packed (constants.ts)
  *   :leases            hash    id of a plain task that is leased → until, since, worker, and its first line
  *   :body              hash    id of a task that is not plain → JSON of [name, headers], a line feed, the payload
@@ -15,7 +15,7 @@
  *   :blocked:<queue>   zset    what waits for children or its group
  *   :lease:<queue>     zset    score when the lease ends
  *   :done:<s>:<queue>  zset    finished tasks of one state, all scores 0: in the order of ids
- *   :indexed           string  exists while long lists are asked for: how far the next was made, or `all`
+ *   :indexed           string  exists while long lists are asked for: how far their order was made, or `all`
  *   :ids:<queue>       zset    meanwhile every task of the queue, all scores 0: in the order of ids
  *   :expiry            zset    score when a finished task is dropped
  *   :keys:<queue>      hash    idempotency key → expiry (8 bytes) .. id of the task that holds it
@@ -86,10 +86,10 @@ local queues = {}
 local function queueOf(q)
   local s = queues[q]
   if not s then
-    local row = redis.call('HMGET', P .. 'q:' .. q, 'paused', 'limits', 'rate', 'vtime', 'fair', 'gone')
+    local row = redis.call('HMGET', P .. 'q:' .. q, 'paused', 'limits', 'rate', 'vtime', 'fair', 'gone', 'indexed')
     s = {
       paused = row[1], limits = row[2] and cjson.decode(row[2]) or {}, rate = row[3] and cjson.decode(row[3]),
-      vtime = tonumber(row[4] or 0), fair = row[5], gone = tonumber(row[6] or 0), groups = {},
+      vtime = tonumber(row[4] or 0), fair = row[5], gone = tonumber(row[6] or 0), indexed = row[7], groups = {},
       simple = not (row[2] or row[3] or row[5] or row[6]),
     }
     queues[q] = s
@@ -118,19 +118,24 @@ for q in pairs(ended) do
 end
 for q, new in pairs(counts) do
   local key = P .. 'min:' .. string.format('%.0f', now - now % 60000) .. ':' .. q
-  local fresh = false
-  for field, n in pairs(new) do
-    if n > 0 then
-      if field == 'waitMaxMs' or field == 'runMaxMs' then
-        if n > tonumber(redis.call('HGET', key, field) or 0) then
-          fresh = redis.call('HSET', key, field, string.format('%.0f', n)) == 1 or fresh
-        end
-      else
-        fresh = redis.call('HINCRBY', key, field, string.format('%.0f', n)) == n or fresh
-      end
+  local fields, n = {}, 0
+  for field, count in pairs(new) do
+    if count > 0 then
+      n = n + 1
+      fields[n] = field
     end
   end
-  if fresh then redis.call('PEXPIRE', key, 90000000) end
+  if n == 1 and fields[1] == 'added' then
+    if redis.call('HINCRBY', key, 'added', new.added) == new.added then redis.call('PEXPIRE', key, 90000000) end
+  elseif n > 0 then
+    local old, row = redis.call('HMGET', key, unpack(fields)), {}
+    for i = 1, n do
+      local field, was = fields[i], tonumber(old[i] or 0)
+      local count = (field == 'waitMaxMs' or field == 'runMaxMs') and max(was, new[field]) or was + new[field]
+      row[2 * i - 1], row[2 * i] = field, string.format('%.0f', count)
+    end
+    if redis.call('HSET', key, unpack(row)) > 0 then redis.call('PEXPIRE', key, 90000000) end
+  end
 end
 if eventCount > 0 then
   local last = redis.call('INCRBY', P .. 'evseq', eventCount)

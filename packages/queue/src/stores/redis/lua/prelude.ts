@@ -102,10 +102,8 @@ local function zput(key, member, score)
 end
 
 -- Keeps the order of ids up to date, while there is one.
-local indexed
 local function keepOrder(q, id, score)
-  if indexed == nil then indexed = redis.call('EXISTS', P .. 'indexed') == 1 end
-  if indexed then zput(P .. 'ids:' .. q, id, score) end
+  if queueOf(q).indexed then zput(P .. 'ids:' .. q, id, score) end
 end
 
 -- What is in the list of a queue and is there no more is left out when it comes to be claimed.

@@ -93,7 +93,7 @@ finishCall()
 local unused = redis.call('EXISTS', P .. 'indexed') == 0
 -- A queue that holds nothing and has no settings is forgotten.
 for _, q in ipairs(names) do
-  if unused then redis.call('UNLINK', P .. 'ids:' .. q) end
+  if unused and redis.call('HDEL', P .. 'q:' .. q, 'indexed') == 1 then redis.call('UNLINK', P .. 'ids:' .. q) end
   if redis.call('EXISTS', P .. 'fifo:' .. q, P .. 'ready:' .. q, P .. 'sched:' .. q, P .. 'blocked:' .. q,
     P .. 'lease:' .. q, P .. 'done:5:' .. q, P .. 'done:6:' .. q, P .. 'done:7:' .. q, P .. 'g:' .. q) == 0
     and not redis.call('HGET', P .. 'q:' .. q, 'configured') then
