@@ -5,6 +5,7 @@ import { enqueueChecks } from './checks-enqueue.js';
 import { eventChecks } from './checks-events.js';
 import { flowChecks } from './checks-flows.js';
 import { groupChecks } from './checks-groups.js';
+import { handoverChecks } from './checks-handover.js';
 import { leaseChecks } from './checks-leases.js';
 import { lifeChecks } from './checks-life.js';
 import { limitChecks } from './checks-limits.js';
@@ -14,6 +15,7 @@ import { Kit, type StoreUnderTest, type TestRunner } from './kit.js';
 const GROUPS: readonly (readonly [string, readonly Check[]])[] = [
   ['enqueueing', enqueueChecks],
   ['leases', leaseChecks],
+  ['handing over', handoverChecks],
   ['life of a task', lifeChecks],
   ['keys with a mode', dedupChecks],
   ['limits', limitChecks],

@@ -105,13 +105,23 @@ export class Kit<Tx> {
 
   async exchange(
     worker: string,
-    part: { settle?: Settlement[]; extend?: Extension[]; claim?: number; queues?: string[] } = {},
+    part: {
+      settle?: Settlement[];
+      extend?: Extension[];
+      claim?: number;
+      queues?: string[];
+      park?: boolean;
+    } = {},
   ): Promise<ExchangeReply> {
     return this.store.exchange({
       worker,
       settle: part.settle ?? [],
       extend: part.extend ?? [],
-      claim: { queues: part.queues ?? ['q'], limit: part.claim ?? 0 },
+      claim: {
+        queues: part.queues ?? ['q'],
+        limit: part.claim ?? 0,
+        ...(part.park === undefined ? {} : { park: part.park }),
+      },
       leaseMs: LEASE_MS,
     });
   }

@@ -19,6 +19,10 @@ const MIN_STALL_MS = 5_000;
 export interface ExchangeHost {
   /** How many tasks may be claimed now, beside those that were asked for and may still come. */
   room(asked: number): number;
+  /** For how many tasks the worker may wait at its queues, see {@link Parking}; 0 where it shall not. */
+  spots(): number;
+  /** Whether the worker may not be left waiting at its queues. */
+  isLeaving(): boolean;
   /** Whether handlers have something to go on with, so that an exchange may wait for what ends in this turn. */
   occupied(): boolean;
   /** Attempts whose leases must be extended. */
@@ -28,7 +32,7 @@ export interface ExchangeHost {
   settled(pending: PendingSettlement, verdict: 'ok' | 'stale' | 'cancelled'): void;
   extended(attempt: Attempt, verdict: ExchangeReply['extended'][number], sentAt: number): void;
   /** Claims came, maybe none. They are not started before {@link start}. */
-  claimed(reply: ExchangeReply, limit: number, sentAt: number): void;
+  claimed(reply: ExchangeReply, flight: Flight): void;
   /** What came may be started. */
   start(): void;
   /** Claims came from an exchange that had been given up: too late to be worked on. */
@@ -44,11 +48,15 @@ interface Renewal {
 }
 
 /** An exchange that was sent. */
-interface Flight {
+export interface Flight {
+  /** By the worker's clock. */
   readonly sentAt: number;
   readonly settle: readonly PendingSettlement[];
   readonly extend: readonly Renewal[];
+  /** Tasks asked for. */
   readonly limit: number;
+  /** Whether the worker waits at its queues for those that are not there. */
+  readonly park: boolean;
 }
 
 /**
@@ -74,6 +82,8 @@ export class Exchanger {
   #looking = true;
   /** Whether the last claim got all it asked for. */
   #plenty = false;
+  /** Whether the worker may be waiting at its queues. */
+  #parked = false;
   /** Whether the outcomes to send include some that were sent before. */
   #resending = false;
   #extendDue = false;
@@ -154,6 +164,7 @@ export class Exchanger {
     if (under >= MAX_FLIGHTS) return false;
     if (under > 0) return this.#pending.length >= HELPING || this.#isWorthwhile();
     if (this.#pending.length > 0 || this.#extendDue) return true;
+    if (this.#parked && this.#host.isLeaving()) return true;
     return (this.#looking || this.#plenty) && this.#host.room(this.#asked) > 0;
   }
 
@@ -180,9 +191,12 @@ export class Exchanger {
     const extend = due.map((attempt) => ({ attempt, progress: attempt.progress }));
     this.#extendDue = false;
     // Even when nothing is expected: it costs next to nothing here, and a settlement may make another task ready.
-    const limit = this.#host.room(this.#asked);
+    const spots = this.#plenty || this.#flights.size > 0 ? 0 : this.#host.spots();
+    const park = spots > 0;
+    const limit = park ? spots : this.#host.room(this.#asked);
     if (limit > 0) this.#looking = false;
-    return { sentAt: this.#settings.clock.now(), settle, extend, limit };
+    this.#parked ||= park;
+    return { sentAt: this.#settings.clock.now(), settle, extend, limit, park };
   }
 
   /** Those to send. What is sent again may be of a task that has a newer outcome by now: they never travel together. */
@@ -222,7 +236,7 @@ export class Exchanger {
     return true;
   }
 
-  #request({ settle, extend, limit }: Flight): ExchangeRequest {
+  #request({ settle, extend, limit, park }: Flight): ExchangeRequest {
     return {
       worker: this.#worker,
       settle: settle.map((pending) => pending.settlement),
@@ -231,18 +245,22 @@ export class Exchanger {
         epoch: task.epoch,
         ...(progress === undefined ? {} : { progress }),
       })),
-      claim: { queues: limit > 0 ? this.#host.queues() : [], limit },
+      claim: {
+        queues: limit > 0 ? this.#host.queues() : [],
+        limit,
+        ...(park ? { park } : {}),
+      },
       leaseMs: this.#settings.leaseMs,
     };
   }
 
   #take(reply: ExchangeReply, flight: Flight): void {
-    const { limit, sentAt } = flight;
+    const { limit, park } = flight;
     this.failing = 0;
-    if (limit > 0) {
-      this.#plenty = reply.claimed.length >= limit;
-      this.#host.claimed(reply, limit, sentAt);
-    }
+    if (!park) this.#parked = false;
+    if (limit > 0) this.#plenty = reply.claimed.length >= limit;
+    // What could not be handed over comes even where nothing was asked for.
+    if (limit > 0 || reply.claimed.length > 0) this.#host.claimed(reply, flight);
     const isAhead = this.#isWorthwhile() && this.#flights.size < MAX_FLIGHTS && this.#isUp();
     if (isAhead) {
       this.#state = 'resting';

@@ -1,4 +1,4 @@
-import type { ClaimedTask, ExchangeReply } from '../store.js';
+import type { ClaimedTask } from '../store.js';
 import { Attempt } from './attempt.js';
 import type { WorkerSettings } from './options.js';
 import type { PendingSettlement } from './report.js';
@@ -37,10 +37,10 @@ export class Intake {
     this.#timers = new Timers(settings.clock);
   }
 
-  /** Puts what came with an exchange in line. */
-  take(reply: ExchangeReply, sentAt: number): void {
+  /** Puts claims in line whose leases had not begun at a time of the worker's clock. */
+  take(claimed: readonly ClaimedTask[], leasedAt: number): void {
     const now = this.#settings.clock.now();
-    for (const task of reply.claimed) this.#begin(task, sentAt, now);
+    for (const task of claimed) this.#begin(task, leasedAt, now);
   }
 
   /** Starts what is in line, as far as there are slots. */
@@ -61,7 +61,7 @@ export class Intake {
     this.#timers.close();
   }
 
-  #begin(task: ClaimedTask, sentAt: number, now: number): void {
+  #begin(task: ClaimedTask, leasedAt: number, now: number): void {
     const runner = this.#runners.of(task);
     if (runner === undefined) {
       this.#warnUnknown(task);
@@ -69,7 +69,7 @@ export class Intake {
     } else if (!this.#host.isRunning()) {
       this.release(task, 0);
     } else {
-      this.#slots.add(new Attempt(task, runner, sentAt, now));
+      this.#slots.add(new Attempt(task, runner, leasedAt, now));
     }
   }
 

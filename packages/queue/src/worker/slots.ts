@@ -86,6 +86,12 @@ export class Slots {
     return peak;
   }
 
+  /** How many tasks could be started at once. */
+  get free(): number {
+    if (!this.#open) return 0;
+    return Math.max(0, (this.#limit - this.#used) * this.#batchSize - this.#backlog.size);
+  }
+
   /** How many tasks may be claimed now, beside those that were asked for and may still come. */
   room(asked: number): number {
     if (!this.#open) return 0;

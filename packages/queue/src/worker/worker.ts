@@ -6,11 +6,12 @@ import type { ExchangeReply, QueueStore } from '../store.js';
 import { uuidv7 } from '../uuid.js';
 import type { Attempt } from './attempt.js';
 import { AutoScale, isStarved } from './auto-scale.js';
-import { type ExchangeHost, Exchanger } from './exchanger.js';
+import { type ExchangeHost, Exchanger, type Flight } from './exchanger.js';
 import { type AnyHandler, isBatchHandler } from './handlers.js';
 import { Idle } from './idle.js';
 import { Intake } from './intake.js';
 import { type WorkerOptions, type WorkerSettings, workerSettings } from './options.js';
+import { Parking } from './parking.js';
 import { reportLost, reportSettled } from './report.js';
 import { Runners } from './runners.js';
 import { attemptServices } from './services.js';
@@ -39,13 +40,14 @@ export class Worker implements AsyncDisposable {
   readonly #exchanger: Exchanger;
   readonly #intake: Intake;
   readonly #idle: Idle;
+  readonly #parking: Parking;
+  readonly #listening: AsyncDisposable[] = [];
   #order: readonly string[];
   #state: WorkerStats['state'] = 'new';
   #reportSet = false;
   #abandoned = 0;
   #ended = 0;
   #starved = false;
-  #wake: AsyncDisposable | undefined;
   #closing: Promise<WorkerCloseReport> | undefined;
 
   constructor(
@@ -71,7 +73,9 @@ export class Worker implements AsyncDisposable {
     const turn = new Turn();
     const sizes = handlers.map((handler) => (isBatchHandler(handler) ? handler.batchSize : 1));
     const [settings, start] = [this.#settings, this.#settings.concurrency.min];
-    this.#slots = new Slots(settings, start, Math.max(1, ...sizes), turn, this.#slotsHost());
+    const batchSize = Math.max(1, ...sizes);
+    this.#slots = new Slots(settings, start, batchSize, turn, this.#slotsHost());
+    this.#parking = new Parking(this.#store, this.id, batchSize === 1);
     this.#exchanger = new Exchanger(this.#store, this.id, settings, turn, this.#exchangeHost());
     this.#intake = new Intake(settings, runners, this.#slots, {
       isRunning: () => this.#state === 'running',
@@ -90,9 +94,10 @@ export class Worker implements AsyncDisposable {
     this.#state = 'running';
     try {
       await this.#store.migrate();
-      this.#wake = await this.#store.onWake(this.#order, () => this.#exchanger.look());
+      await this.#listen();
     } catch (error) {
       if (!this.#isClosing()) this.#state = 'new';
+      await this.#stopListening();
       throw error;
     }
     if (this.#isClosing()) {
@@ -163,6 +168,20 @@ export class Worker implements AsyncDisposable {
     return { status: failingMs >= UNHEALTHY_AFTER_MS ? 'unhealthy' : 'degraded', details };
   }
 
+  async #listen(): Promise<void> {
+    this.#listening.push(await this.#store.onWake(this.#order, () => this.#exchanger.look()));
+    const handover = await this.#parking.open((claimed, leasedAt) => {
+      this.#intake.take(claimed, leasedAt);
+      this.#intake.start();
+    });
+    if (handover !== undefined) this.#listening.push(handover);
+  }
+
+  /** Whether nothing may be claimed. */
+  #isShut(): boolean {
+    return this.#state !== 'running';
+  }
+
   #isClosing(): boolean {
     return this.#state === 'closing' || this.#state === 'closed';
   }
@@ -172,6 +191,7 @@ export class Worker implements AsyncDisposable {
       ended: (attempt, settlement, durationMs) => {
         this.#ended++;
         const { task, completedIn } = attempt;
+        if (settlement === undefined) this.#parking.ended(task.id);
         if (settlement !== undefined)
           this.#exchanger.settle({ task, settlement, durationMs, unsure: false, completedIn });
         else if (attempt.stopped === 'lost') reportLost(task, attempt.runner.internals);
@@ -187,11 +207,14 @@ export class Worker implements AsyncDisposable {
 
   #exchangeHost(): ExchangeHost {
     return {
-      room: (asked) => (this.#state === 'running' ? this.#slots.room(asked) : 0),
+      room: (asked) => (this.#isShut() ? 0 : this.#slots.room(asked)),
+      spots: () => (this.#parking.isOffered && !this.#isShut() ? this.#slots.free : 0),
+      isLeaving: () => this.#isShut(),
       occupied: () => this.#slots.waiting > 0,
       due: () => this.#dueLeases(),
       queues: () => this.#rotated(),
       settled: (pending, verdict) => {
+        this.#parking.ended(pending.task.id);
         const internals = this.#queues.get(pending.task.queue)?.internals;
         if (internals) reportSettled(pending, verdict, internals, this.#settings.logger);
       },
@@ -202,7 +225,7 @@ export class Worker implements AsyncDisposable {
         if (this.#slots.has(attempt))
           this.#slots.stop(attempt, verdict === 'cancel' ? 'cancelled' : 'lost');
       },
-      claimed: (reply, limit, sentAt) => this.#claimed(reply, limit, sentAt),
+      claimed: (reply, flight) => this.#claimed(reply, flight),
       start: () => this.#intake.start(),
       late: (claimed) => {
         for (const task of claimed) this.#intake.release(task, 0);
@@ -212,8 +235,10 @@ export class Worker implements AsyncDisposable {
     };
   }
 
-  #claimed(reply: ExchangeReply, limit: number, sentAt: number): void {
-    this.#intake.take(reply, sentAt);
+  #claimed(reply: ExchangeReply, { limit, sentAt, park }: Flight): void {
+    this.#intake.take(this.#parking.fresh(reply.claimed), sentAt);
+    if (park) this.#parking.parked(reply, sentAt);
+    if (limit === 0) return;
     this.#starved ||= isStarved(reply, limit);
     if (reply.claimed.length >= limit) return;
     // Looks again when the next task is due, and after the poll interval in any case.
@@ -311,7 +336,7 @@ export class Worker implements AsyncDisposable {
 
   async #stopListening(): Promise<void> {
     try {
-      await this.#wake?.[Symbol.asyncDispose]();
+      await Promise.all(this.#listening.splice(0).map((each) => each[Symbol.asyncDispose]()));
     } catch (err) {
       this.#settings.logger.warn({ module: 'queue', err }, 'listening did not end well');
     }
