@@ -7,6 +7,7 @@ import {
   monitorPool,
   type ShutdownReport,
 } from '@holdfast/observability';
+import { QueueAdmin } from '@holdfast/queue';
 import type { SqlDatabase } from '@holdfast/sql';
 import { composeAlerts } from './compose/alerts.js';
 import { composeCache } from './compose/cache.js';
@@ -99,6 +100,7 @@ async function composeParts(
   opened.add(() => cache.close());
   const { queue, store: queueStore } = await composeQueue(db, logger);
   opened.add(() => queueStore.close());
+  const queueAdmin = new QueueAdmin({ store: queueStore, logger });
   const { secrets } = webhooks;
   const messaging = composeMessaging(config, { db, cache: cache.cache, queue, secrets, logger });
   opened.add(() => messaging.close());
@@ -117,7 +119,7 @@ async function composeParts(
   const alerts = composeAlerts(config.role, subjects, logger);
   opened.add(() => alerts.close());
   return {
-    ...{ webhooks, db, pool, cache, queue, queueStore },
+    ...{ webhooks, db, pool, cache, queue, queueStore, queueAdmin },
     ...{ messaging, admin, templates, worker, alerts },
   };
 }
@@ -140,7 +142,10 @@ async function run(
   if (works) health.register('worker', worker);
   const app = createApp(config, {
     system: { health, prometheusText: () => telemetry.prometheusText() },
-    api: config.role === 'worker' ? undefined : { messaging, admin, templates, alerts },
+    api:
+      config.role === 'worker'
+        ? undefined
+        : { messaging, admin, templates, alerts, queue, queueAdmin: parts.queueAdmin },
     http: httpContext({ logger: logger.child({ module: 'http' }) }),
   });
   let stopPruning = (): void => {};

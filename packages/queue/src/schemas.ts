@@ -56,6 +56,7 @@ export {
   type EventsQuery,
   eventListSchema,
   eventsInputSchema,
+  eventTypeSchema,
 } from './schemas/activity.js';
 export { fromJson, jsonSchema, type Snake, type SnakeName, toJson } from './schemas/json.js';
 export { limitsInputSchema, limitsSchema } from './schemas/limits.js';

@@ -1,11 +1,14 @@
+import { setTimeout } from 'node:timers/promises';
 import type { AppLogger } from '@holdfast/observability';
 import {
+  type AnyTaskDefinition,
   createQueue,
   createWorker,
   defineTask,
   handle,
   type Queue,
   type QueueStore,
+  type TaskContext,
   type Worker,
 } from '@holdfast/queue';
 import { postgresStore } from '@holdfast/queue/postgres';
@@ -37,6 +40,29 @@ export const maintenancePrune = defineTask('maintenance.prune', {
   timeout: '5m',
 });
 
+const PROBE_MAX_MS = 60_000;
+
+const probePayload = z.strictObject({
+  take_ms: z.int().min(0).max(PROBE_MAX_MS).default(0),
+  steps: z.int().min(1).max(100).default(1),
+  fail_attempts: z.int().min(0).max(100).default(0),
+  result: z.unknown().optional(),
+});
+
+/** Shows that the queue works: takes some time, reports its steps, fails as often as it is told. */
+export const queueProbe = defineTask('queue.probe', {
+  payload: probePayload,
+  retry: { attempts: 3, initial: '50ms', max: '1s' },
+  timeout: '2m',
+});
+
+/** Every task of the queue, as an operator may enqueue it. */
+export const DEFINITIONS: readonly AnyTaskDefinition[] = [
+  escalationNotify,
+  maintenancePrune,
+  queueProbe,
+];
+
 /** The payload of {@link escalationNotify}. */
 export interface Escalation {
   readonly message_id: string;
@@ -62,7 +88,7 @@ export async function composeQueue(db: SqlDatabase, logger: AppLogger): Promise<
   await store.migrate();
   const queue = createQueue('operations', {
     store,
-    tasks: [escalationNotify, maintenancePrune],
+    tasks: DEFINITIONS,
     logger: logger.child({ module: 'queue' }),
   });
   return { queue, store };
@@ -91,9 +117,22 @@ export function composeWorker(
       handle(maintenancePrune, async ({ hour }) => {
         log.info({ hour, ...(await handlers.prune()) }, 'pruned');
       }),
+      handle(queueProbe, runProbe),
     ],
     { logger },
   );
+}
+
+async function runProbe(
+  { take_ms: takeMs, steps, fail_attempts: failAttempts, result }: z.output<typeof probePayload>,
+  { attempt, signal, progress }: TaskContext,
+): Promise<unknown> {
+  for (let step = 1; step <= steps; step++) {
+    if (takeMs > 0) await setTimeout(takeMs / steps, undefined, { signal });
+    progress({ step, steps });
+  }
+  if (attempt <= failAttempts) throw new Error(`The probe fails, as it was told: ${attempt}`);
+  return result ?? null;
 }
 
 /** Enqueues a pruning for each hour, whichever process is first: the hour is the idempotency key. */
@@ -104,7 +143,7 @@ export function startPruning(queue: Queue<SqlTransaction>, logger: AppLogger): (
     if (stopped) return;
     const now = Date.now();
     const hour = new Date(now).toISOString().slice(0, 13);
-    timer = setTimeout(tick, HOUR_MS - (now % HOUR_MS) + 1_000);
+    timer = globalThis.setTimeout(tick, HOUR_MS - (now % HOUR_MS) + 1_000);
     timer.unref();
     queue
       .enqueue(maintenancePrune, { hour }, { idempotencyKey: `maintenance.prune:${hour}` })

@@ -1,6 +1,8 @@
 import type { Alerts } from '@holdfast/alerts';
 import type { Messaging, MessagingAdmin } from '@holdfast/messaging';
 import type { HttpContext } from '@holdfast/observability';
+import type { Queue, QueueAdmin } from '@holdfast/queue';
+import type { SqlTransaction } from '@holdfast/sql';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
@@ -11,11 +13,17 @@ import { requireKey } from './auth.js';
 import { jsonBody } from './body.js';
 import { deliveryRoutes } from './delivery-routes.js';
 import { docsPages } from './docs-page.js';
+import { eventRoutes } from './event-routes.js';
 import { messageRoutes } from './message-routes.js';
 import { openApiDocument } from './openapi.js';
 import { HttpProblem, problemResponse } from './problem.js';
+import { queueRoutes } from './queue-routes.js';
 import type { ServerEnv } from './routes.js';
+import { scheduleRoutes } from './schedule-routes.js';
 import { type SystemServices, systemRoutes } from './system-routes.js';
+import { bulkRoutes } from './task-bulk-routes.js';
+import { enqueueRoutes } from './task-enqueue-routes.js';
+import { taskRoutes } from './task-routes.js';
 import { templateRoutes } from './template-routes.js';
 import { fieldProblems, invalidFields, toProblem } from './to-problem.js';
 
@@ -25,6 +33,8 @@ export interface ApiServices {
   readonly admin: MessagingAdmin;
   readonly templates: TemplateLibrary;
   readonly alerts: Alerts;
+  readonly queue: Queue<SqlTransaction>;
+  readonly queueAdmin: QueueAdmin;
 }
 
 /** What the app serves. */
@@ -60,12 +70,18 @@ export function createApp(
   app.notFound((c) => problemResponse(notFound(app, c), c.req.path));
   systemRoutes(app, services.system);
   if (services.api === undefined) return app;
-  const { messaging, admin, templates, alerts } = services.api;
+  const { messaging, admin, templates, alerts, queue, queueAdmin } = services.api;
   app.use('/v1/*', requireKey(config.apiKeys), jsonBody(config.bodyLimit));
   messageRoutes(app, messaging, admin);
   deliveryRoutes(app, admin);
   templateRoutes(app, templates);
   alertRoutes(app, alerts);
+  enqueueRoutes(app, queue);
+  bulkRoutes(app, queueAdmin);
+  taskRoutes(app, queueAdmin);
+  queueRoutes(app, queueAdmin);
+  scheduleRoutes(app, queue, queueAdmin);
+  eventRoutes(app, queueAdmin);
   const document = openApiDocument(app, config.apiKeys.length > 0);
   app.get('/openapi.json', (c) => c.json(document));
   docsPages(app);

@@ -110,6 +110,24 @@ export const PROBLEM_KINDS: readonly ProblemKind[] = [
   kind('MESSAGING_OVERLOADED_UNAVAILABLE', 503, 'Too many messages wait already', RETRY),
   kind('MESSAGING_CLOSED', 503, 'The server is shutting down', RETRY),
   kind(
+    'QUEUE_TASK_NOT_FOUND',
+    404,
+    'There is no such task',
+    'Check the id; finished tasks expire.',
+  ),
+  kind(
+    'QUEUE_SCHEDULE_NOT_FOUND',
+    404,
+    'There is no such schedule',
+    'See GET /v1/schedules for those there are.',
+  ),
+  kind(
+    'QUEUE_TASK_CONFLICT',
+    409,
+    'The task is not in a state that allows it',
+    'Read the task: the detail names its state.',
+  ),
+  kind(
     'CHECKPOINT_NOT_FOUND',
     404,
     'There is no such version',

@@ -3,7 +3,8 @@ import type { Activity, ActivityInput, EventList, EventsInput } from '../admin/a
 import type { StoredEventType } from '../store.js';
 import { count, queueName, storedText, time } from './parts.js';
 
-const type: z.ZodType<StoredEventType, StoredEventType> = z.enum([
+/** The type of an event. */
+export const eventTypeSchema: z.ZodType<StoredEventType, StoredEventType> = z.enum([
   'task.added',
   'task.started',
   'task.progress',
@@ -30,7 +31,7 @@ export interface EventsQuery extends EventsInput {
 export const eventsInputSchema: z.ZodType<EventsQuery, EventsInput> = z.strictObject({
   after: storedText(200).optional().describe('`cursor` of the page before, or `latest`'),
   queues: z.array(queueName).min(1).max(500).optional(),
-  types: z.array(type).min(1).optional(),
+  types: z.array(eventTypeSchema).min(1).optional(),
   limit: z.int().min(1).max(500).default(50),
   waitMs: z.int().min(0).max(30_000).default(0).describe('Waits so long for a first event'),
 });
@@ -41,7 +42,7 @@ export const eventListSchema: z.ZodType<EventList> = z.object({
     z.object({
       id: z.string(),
       at: time,
-      type,
+      type: eventTypeSchema,
       queue: queueName,
       subject: z.string().describe("Id of the task or the schedule, or the queue's name"),
       data: z.object({
