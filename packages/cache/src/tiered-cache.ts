@@ -62,13 +62,13 @@ export class TieredCache implements Cache {
 
   getOrSet<T>(key: string, factory: Factory<T>, options: SetOptions<T> = {}): Promise<T> {
     const hit = this.#readL1(key);
-    if (hit !== undefined) return promiseOf<T>(hit);
+    if (hit !== undefined) return hit as Promise<T>;
     return (this.#loads.join(key) as Promise<T> | undefined) ?? this.#start(key, factory, options);
   }
 
   get<T>(key: string): Promise<T | undefined> {
     const hit = this.#readL1(key);
-    return hit === undefined ? this.#getFromL2<T>(key) : promiseOf<T>(hit);
+    return hit === undefined ? this.#getFromL2<T>(key) : (hit as Promise<T>);
   }
 
   async getMany<T>(keys: readonly string[]): Promise<Map<string, T>> {
@@ -83,9 +83,9 @@ export class TieredCache implements Cache {
   }
 
   peek<T>(key: string): T | undefined {
-    const hit = this.#readL1(key);
-    if (hit === undefined) this.#check(key);
-    return hit?.value as T | undefined;
+    const value = this.#l1?.read(key);
+    if (value === undefined) this.#missed(key);
+    return value as T | undefined;
   }
 
   async has(key: string): Promise<boolean> {
@@ -114,7 +114,8 @@ export class TieredCache implements Cache {
     const all = [...writes.values()];
     const kept = all.filter(({ ttlMs }) => ttlMs > 0);
     const dropped = all.filter(({ ttlMs }) => ttlMs === 0).map(({ key }) => key);
-    this.#invalidateLocally([...writes.keys()]);
+    for (const key of writes.keys()) this.#supersede(key);
+    for (const key of dropped) this.#l1?.delete(key);
     const now = this.#options.clock.now();
     for (const { key, value, ttlMs } of kept) this.#l1?.set(key, value, now, ttlMs);
     await Promise.all([this.#l2?.write(kept), this.#l2?.remove(dropped)]);
@@ -201,10 +202,16 @@ export class TieredCache implements Cache {
     await this.close();
   }
 
-  #readL1(key: string): L1Entry | undefined {
-    if (this.#l1 !== undefined) return this.#l1.read(key);
+  #readL1(key: string): Promise<unknown> | undefined {
+    if (this.#l1 !== undefined) return this.#l1.readPromise(key);
     this.#readsWithoutL1 += 1;
     return undefined;
+  }
+
+  /** Of a synchronous read: what is wrong with the key is checked only now, since a hit is under a good one. */
+  #missed(key: string): void {
+    if (this.#l1 === undefined) this.#readsWithoutL1 += 1;
+    this.#check(key);
   }
 
   async #getFromL2<T>(key: string): Promise<T | undefined> {
@@ -258,7 +265,7 @@ export class TieredCache implements Cache {
 
   #keep(
     key: string,
-    { value, createdAt }: Pick<L1Entry, 'value' | 'createdAt'>,
+    { value, createdAt }: { readonly value: unknown; readonly createdAt: number },
     ttlMs: number,
     ticket: Ticket,
   ): void {
@@ -274,9 +281,14 @@ export class TieredCache implements Cache {
     }
     for (const key of keys) {
       this.#l1?.delete(key);
-      this.#tickets.invalidate(key);
-      this.#loads.supersede(key);
+      this.#supersede(key);
     }
+  }
+
+  /** What is in progress for the key may not be stored any more, and nobody joins it. */
+  #supersede(key: string): void {
+    this.#tickets.invalidate(key);
+    this.#loads.supersede(key);
   }
 
   /**
@@ -321,11 +333,6 @@ export class TieredCache implements Cache {
     this.#checkOpen();
     checkKey(key);
   }
-}
-
-function promiseOf<T>(entry: L1Entry): Promise<T> {
-  entry.promise ??= Promise.resolve(entry.value);
-  return entry.promise as Promise<T>;
 }
 
 function valueInvalid(key: string): CacheError {
