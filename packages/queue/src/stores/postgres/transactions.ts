@@ -61,6 +61,65 @@ export function kyselyTransaction<Compiled>(
   };
 }
 
+/**
+ * Lets an enqueue join a transaction of Knex.
+ *
+ * @example
+ * ```ts
+ * await knex.transaction(async (trx) => {
+ *   await trx('orders').insert(order);
+ *   await queue.enqueue(ship, order, { tx: knexTransaction(trx) });
+ * });
+ * ```
+ */
+export function knexTransaction(trx: {
+  raw(sql: string, bindings: never[]): PromiseLike<unknown>;
+}): PostgresTransaction {
+  return {
+    query: async (text, values = []) => {
+      const parts = split(text);
+      // Knex counts question marks, so each that is not a parameter is escaped.
+      const sql = parts.map((part) =>
+        typeof part === 'string' ? part.replaceAll('?', '\\?') : '?',
+      );
+      const bindings = parts.flatMap((part) =>
+        typeof part === 'string' ? [] : [wireValue(values[part])],
+      );
+      return { rows: rowsOf(await trx.raw(sql.join(''), bindings as never[])) };
+    },
+  };
+}
+
+/**
+ * Lets an enqueue join an interactive transaction of Prisma 7 (`@prisma/adapter-pg`).
+ *
+ * @example
+ * ```ts
+ * await prisma.$transaction(async (tx) => {
+ *   await tx.order.create({ data: order });
+ *   await queue.enqueue(ship, order, { tx: prismaTransaction(tx) });
+ * });
+ * ```
+ */
+export function prismaTransaction(tx: {
+  $queryRawUnsafe(text: string, ...values: unknown[]): PromiseLike<unknown>;
+}): PostgresTransaction {
+  return {
+    query: async (text, values = []) => {
+      const rows = rowsOf(await tx.$queryRawUnsafe(text, ...values.map(wireValue)));
+      return { rows: rows.map(withNumbers) };
+    },
+  };
+}
+
+/** Prisma gives large integers as BigInt; those of the queue are counts, ordinals and milliseconds. */
+function withNumbers(row: unknown): unknown {
+  const fields = Object.entries(Object(row));
+  return Object.fromEntries(
+    fields.map(([name, value]) => [name, typeof value === 'bigint' ? Number(value) : value]),
+  );
+}
+
 /** A statement as its texts and the indexes of its values. */
 function split(text: string): (string | number)[] {
   return text.split(/\$(\d+)/).map((part, index) => (index % 2 === 0 ? part : Number(part) - 1));
