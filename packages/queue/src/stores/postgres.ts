@@ -37,7 +37,12 @@ import { readStats } from './postgres/stats.js';
 import type { PostgresTransaction } from './postgres/transactions.js';
 
 export type { DrizzleSql, PostgresTransaction } from './postgres/transactions.js';
-export { drizzleTransaction, kyselyTransaction } from './postgres/transactions.js';
+export {
+  drizzleTransaction,
+  knexTransaction,
+  kyselyTransaction,
+  prismaTransaction,
+} from './postgres/transactions.js';
 
 /** Options of {@link postgresStore}. */
 export interface PostgresStoreOptions {
