@@ -35,6 +35,7 @@ import { Runner } from './postgres/runner.js';
 import { Schedules } from './postgres/schedules.js';
 import { readStats } from './postgres/stats.js';
 import type { PostgresTransaction } from './postgres/transactions.js';
+import { Vacuum } from './postgres/vacuum.js';
 
 export type { DrizzleSql, PostgresTransaction } from './postgres/transactions.js';
 export {
@@ -90,6 +91,7 @@ class PostgresStore implements QueueStore<PostgresTransaction> {
   readonly #exchanger: Exchanger;
   readonly #schedules: Schedules;
   readonly #journal: Journal;
+  readonly #vacuum: Vacuum;
   readonly #subscriptions = new Set<AsyncDisposable>();
   #migration: Promise<void> | undefined;
   #closed = false;
@@ -109,6 +111,7 @@ class PostgresStore implements QueueStore<PostgresTransaction> {
     this.#enqueuer = new Enqueuer(db, this.#runner, schema);
     this.#exchanger = new Exchanger(this.#runner, schema);
     this.#journal = new Journal(this.#runner, schema);
+    this.#vacuum = new Vacuum(db, schema);
     this.#schedules = new Schedules(db, this.#runner, this.#enqueuer, schema);
   }
 
@@ -129,6 +132,7 @@ class PostgresStore implements QueueStore<PostgresTransaction> {
 
   async exchange(request: ExchangeRequest): Promise<ExchangeReply> {
     this.#open();
+    this.#vacuum.ended(request.settle.length);
     return this.#exchanger.exchange(request);
   }
 
@@ -154,6 +158,7 @@ class PostgresStore implements QueueStore<PostgresTransaction> {
 
   async sweep(limit: number): Promise<SweepReport> {
     this.#open();
+    this.#vacuum.look();
     const { rows } = await this.#runner.query<{
       o_kind: 'lapsed' | 'died' | 'pruned' | 'due';
       o_id: string;

@@ -114,25 +114,33 @@ function headersColumn(tasks: readonly NewTask[]): string[] {
 
 /** The settlements of an exchange by the path they take, each with its place among all. */
 export interface Sorted {
-  readonly completed: { readonly settlement: Completed; readonly place: number }[];
-  readonly others: { readonly settlement: Other; readonly place: number }[];
+  /** Completed tasks of one epoch, in the order of their ids. */
+  readonly completed: readonly { readonly settlement: Completed; readonly place: number }[];
+  readonly others: readonly { readonly settlement: Settlement; readonly place: number }[];
 }
 
 type Completed = Extract<Settlement, { outcome: 'completed' }>;
-type Other = Exclude<Settlement, { outcome: 'completed' }>;
 
 /** A statement can change a row only once: the first settlement of a lease counts, its doubles are stale. */
 export function sortSettlements(settlements: readonly Settlement[]): Sorted {
   const seen = new Set<string>();
-  const sorted: Sorted = { completed: [], others: [] };
+  const completed: { settlement: Completed; place: number }[] = [];
+  const others: { settlement: Settlement; place: number }[] = [];
+  let epoch: number | undefined;
   for (const [place, settlement] of settlements.entries()) {
-    const lease = `${settlement.id} ${settlement.epoch}`;
-    if (seen.has(lease)) continue;
-    seen.add(lease);
-    if (settlement.outcome === 'completed') sorted.completed.push({ settlement, place });
-    else sorted.others.push({ settlement, place });
+    if (isDouble(settlement, seen)) continue;
+    if (settlement.outcome === 'completed' && settlement.epoch === (epoch ?? settlement.epoch)) {
+      epoch = settlement.epoch;
+      completed.push({ settlement, place });
+    } else others.push({ settlement, place });
   }
-  return sorted;
+  completed.sort((a, b) => (a.settlement.id < b.settlement.id ? -1 : 1));
+  return { completed, others };
+}
+
+function isDouble({ id, epoch }: Settlement, seen: Set<string>): boolean {
+  const before = seen.size;
+  return seen.add(epoch === 1 ? id : `${id} ${epoch}`).size === before;
 }
 
 /** The parameters of `queue_exchange_v1` but the last two. */
@@ -140,20 +148,20 @@ export function exchangeArrays(request: ExchangeRequest, sorted: Sorted): unknow
   const { worker, leaseMs, extend, claim } = request;
   const completed = sorted.completed.map(({ settlement }) => settlement);
   const others = sorted.others.map(({ settlement }) => settlement);
-  const results = completed.some(({ result }) => result !== null);
   const whens = others.map((settlement) => ('when' in settlement ? settlement.when : undefined));
   return [
     worker,
     leaseMs,
-    completed.map((settlement) => settlement.id),
-    completed.map((settlement) => settlement.epoch),
-    results ? completed.map((settlement) => settlement.result) : [],
+    textArray(completed.map((settlement) => settlement.id)),
+    completed[0]?.epoch ?? 0,
+    completed.some(({ result }) => result !== null) ? completed.map(({ result }) => result) : '{}',
     others.map((settlement) => settlement.id),
     others.map((settlement) => settlement.epoch),
     others.map((settlement) => settlement.outcome),
     whens.map((when) => (when === undefined ? null : waitOf(when))),
     whens.map((when) => when !== undefined && 'atMs' in when),
     others.map((settlement) => ('entry' in settlement ? JSON.stringify(settlement.entry) : null)),
+    others.map((settlement) => (settlement.outcome === 'completed' ? settlement.result : null)),
     extend.map((lease) => lease.id),
     extend.map((lease) => lease.epoch),
     extend.some((lease) => lease.progress !== undefined)

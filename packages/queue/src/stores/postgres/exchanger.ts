@@ -19,9 +19,9 @@ export class Exchanger {
     this.#text = `select o_now as now, o_due as due, o_done as done,
       o_done_cancelled as donecancelled, o_settled as settled, o_settled_cancelled as settledcancelled,
       o_extended as extended, o_cancelling as cancelling, o_lease as lease, o_renewed as renewed, o_keeps as keeps,
-      o_claimed as claimed from ${schema}.queue_exchange_v1($1::text, $2::float8, $3::uuid[], $4::integer[],
-      $5::text[], $6::uuid[], $7::integer[], $8::text[], $9::float8[], $10::boolean[], $11::text[], $12::uuid[],
-      $13::integer[], $14::text[], $15::text[], $16::integer, $17::boolean, $18::bigint[])`;
+      o_claimed as claimed from ${schema}.queue_exchange_v1($1::text, $2::float8, $3::uuid[], $4::integer,
+      $5::text[], $6::uuid[], $7::integer[], $8::text[], $9::float8[], $10::boolean[], $11::text[], $12::text[],
+      $13::uuid[], $14::integer[], $15::text[], $16::text[], $17::integer, $18::boolean, $19::bigint[])`;
   }
 
   /** In the caller's transaction where one is given. */
@@ -29,12 +29,12 @@ export class Exchanger {
     const sorted = sortSettlements(request.settle);
     const row = await this.#send(request, sorted, tx);
     const settled = request.settle.map((): 'ok' | 'stale' => 'stale');
-    mark(settled, sorted.completed, row.done);
-    mark(settled, sorted.others, row.settled);
+    mark(settled, row.done === null ? sorted.completed : completedOf(sorted, row.done));
+    mark(settled, row.settled === null ? sorted.others : othersOf(sorted, row.settled));
     const cancelled = [
-      ...placesOf(sorted.completed, row.donecancelled ?? []),
-      ...placesOf(sorted.others, row.settledcancelled ?? []),
-    ];
+      ...completedOf(sorted, row.donecancelled ?? []),
+      ...othersOf(sorted, row.settledcancelled ?? []),
+    ].map(({ place }) => place);
     const extended = extendedOf(request, row);
     const claimed = toClaimed(row.claimed);
     // What the caller rolls back was not settled.
@@ -96,17 +96,17 @@ interface Placed {
   readonly place: number;
 }
 
-/** Places in the request from places (from 1) in a list of the statement. */
-function placesOf(asked: readonly Placed[], places: readonly number[]): number[] {
-  return places.flatMap((at) => asked[at - 1]?.place ?? []);
+/** The completed tasks with these ids. */
+function completedOf({ completed }: Sorted, ids: readonly string[]): Placed[] {
+  const wanted = new Set(ids);
+  return completed.filter(({ settlement }) => wanted.has(settlement.id));
 }
 
-/** Notes what went well: all, or those at the places (from 1). */
-function mark(
-  settled: ('ok' | 'stale')[],
-  asked: readonly Placed[],
-  places: readonly number[] | null,
-): void {
-  if (places === null) for (const { place } of asked) settled[place] = 'ok';
-  else for (const place of placesOf(asked, places)) settled[place] = 'ok';
+/** The other settlements at these places (from 1) in the parameters. */
+function othersOf({ others }: Sorted, places: readonly number[]): Placed[] {
+  return places.flatMap((at) => others[at - 1] ?? []);
+}
+
+function mark(settled: ('ok' | 'stale')[], well: readonly Placed[]): void {
+  for (const { place } of well) settled[place] = 'ok';
 }

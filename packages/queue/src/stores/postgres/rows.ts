@@ -5,11 +5,11 @@ import type { ClaimedTask, HistoryEntry, TaskRecord, TaskState } from '../../sto
 export interface ExchangeRow extends SqlRow {
   now: number;
   due: number | null;
-  done: number[] | null;
+  done: string[] | null;
   settled: number[] | null;
   extended: number[] | null;
   cancelling: number[] | null;
-  donecancelled: number[] | null;
+  donecancelled: string[] | null;
   settledcancelled: number[] | null;
   lease: number | null;
   renewed: number | null;

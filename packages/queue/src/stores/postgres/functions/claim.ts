@@ -4,14 +4,14 @@
  * `[[queue], [id, payload, name, headers, priority, epoch, attempt, most attempts, enqueued at, run at, group, children, …]]`.
  */
 export function claimText(s: string): string {
-  return `with picked as materialized (
-        select p.ctid as place from ${s}.queue_task p
-        where p.queue = v_queue and p.state = 'ready' and p.lease_until is null
-        order by p.priority desc, p.tag, p.seq limit v_limit for update skip locked
-      ), taken as (
+  return `with taken as (
         update ${s}.queue_task t set epoch = t.epoch + 1, attempts = t.attempts + 1, holder = p_worker,
           lease_until = v_until, started_at = v_now
-        from picked p where t.ctid = p.place
+        where t.ctid = any(array(
+          select p.ctid from ${s}.queue_task p
+          where p.queue = v_queue and p.state = 'ready' and p.lease_until is null
+          order by p.priority desc, p.tag, p.seq limit v_limit for update skip locked
+        ))
         returning t.id, t.name, t.payload, t.headers, t.priority, t.epoch, t.attempts, t.max_attempts, t.enqueued_at,
           t.run_at, t.grp, t.children, t.tag, t.seq, t.keep_completed_ms
       ), c as (

@@ -40,7 +40,9 @@ begin
     ${ROWS}
   ), m as (
     select n.*, coalesce(k.task_id, n.id) as holder_id, ${dueOf('n.wait', 'n.absolute')} as due
-    from n left join ${s}.queue_key k on n.key is not null and k.queue = n.queue and k.key = n.key
+    from n left join lateral (
+      select x.task_id from ${s}.queue_key x where n.key is not null and x.queue = n.queue and x.key = n.key offset 0
+    ) k on true
   ), added as (
     insert into ${s}.queue_task (id, queue, name, state, priority, payload, headers, max_attempts, run_at,
       enqueued_at, key, key_ttl_ms, keep_completed_ms, keep_dead_ms, tag)

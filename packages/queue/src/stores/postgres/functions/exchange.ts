@@ -3,8 +3,8 @@ import { PLANNER } from './planner.js';
 import { completedText, settledText } from './settle.js';
 
 /**
- * Settles, extends, makes due tasks ready and claims. One row comes back: `o_done`, `o_settled` and `o_extended` hold
- * the places of what went well, or null where everything did. `p_kept`: some completed tasks may be kept. `p_over`:
+ * Settles, extends, makes due tasks ready and claims. One row comes back: `o_done` holds the ids, `o_settled` and
+ * `o_extended` the places of what went well, or null where everything did. `p_kept`: some completed tasks may be kept. `p_over`:
  * rows of `queue_lease` whose tasks are all settled; `o_lease` and `o_renewed` are those of the claimed and the extended.
  */
 export function createExchange(s: string): string {
@@ -14,18 +14,19 @@ create function ${s}.queue_leased_v1(p_queue text) returns bigint language plpgs
 begin
   return (
     select count(distinct t.id) from ${s}.queue_lease l cross join unnest(l.ids) as i(id)
-    join ${s}.queue_task t on t.id = i.id
-    where (l.queue = p_queue or l.queue is null) and t.queue = p_queue and t.lease_until is not null
+    cross join lateral (
+      select x.id from ${s}.queue_task x where x.id = i.id and x.queue = p_queue and x.lease_until is not null offset 0
+    ) t where l.queue = p_queue or l.queue is null
   );
 end $$;
 
 create function ${s}.queue_exchange_v1(
-  p_worker text, p_lease float8, d_id uuid[], d_epoch integer[], d_result text[],
-  s_id uuid[], s_epoch integer[], s_outcome text[], s_wait float8[], s_absolute boolean[], s_entry text[],
+  p_worker text, p_lease float8, d_id uuid[], d_epoch integer, d_result text[],
+  s_id uuid[], s_epoch integer[], s_outcome text[], s_wait float8[], s_absolute boolean[], s_entry text[], s_result text[],
   x_id uuid[], x_epoch integer[], x_progress text[], c_queue text[], c_limit integer, p_kept boolean, p_over bigint[]
 ) returns table (
-  o_now float8, o_due float8, o_done integer[], o_settled integer[], o_extended integer[], o_cancelling integer[],
-  o_done_cancelled integer[], o_settled_cancelled integer[], o_lease bigint, o_renewed bigint, o_keeps boolean,
+  o_now float8, o_due float8, o_done uuid[], o_settled integer[], o_extended integer[], o_cancelling integer[],
+  o_done_cancelled uuid[], o_settled_cancelled integer[], o_lease bigint, o_renewed bigint, o_keeps boolean,
   o_claimed text
 ) language plpgsql ${PLANNER} as $$
 #variable_conflict use_column
@@ -40,8 +41,6 @@ declare
   v_text text;
   v_at timestamptz;
   v_setting ${s}.queue_setting;
-  v_ids uuid[];
-  v_epochs integer[];
   v_extended integer[] := '{}';
   v_renewed uuid[] := '{}';
   v_ended text[] := '{}';
@@ -120,11 +119,12 @@ export function dropExchange(s: string): string {
 
 function extendedText(s: string): string {
   return `for r in
-      select t.id, x.ord, x.progress, t.lease_until, t.queue, t.grp, t.cancelling, t.name, t.epoch
+      select t.*, x.ord, x.progress
       from unnest(x_id, x_epoch, x_progress) with ordinality as x(id, epoch, progress, ord)
-      join ${s}.queue_task t on x.id = t.id
-      where t.epoch = x.epoch and t.holder = p_worker
-      order by x.ord for update of t
+      cross join lateral (
+        select t.id, t.lease_until, t.queue, t.grp, t.cancelling, t.name, t.epoch from ${s}.queue_task t
+        where t.id = x.id and t.epoch = x.epoch and t.holder = p_worker for update
+      ) t order by x.ord
     loop
       -- A lapsed lease that comes back counts against the concurrency of its queue.
       continue when r.lease_until is null and exists (
@@ -151,13 +151,12 @@ function extendedText(s: string): string {
 
 function promoteText(s: string): string {
   return `if v_at <= v_now then
-        update ${s}.queue_task t set state = 'ready'
-        from (
-          select d.id from ${s}.queue_task d
+        update ${s}.queue_task t set state = 'ready' where t.ctid = any(array(
+          select d.ctid from ${s}.queue_task d
           where d.queue = v_queue and d.state = 'scheduled' and d.blocked is null and d.run_at <= v_now
             and (d.grp is null or d.slot)
           order by d.run_at, d.seq limit greatest(1000, c_limit) for update skip locked
-        ) due where t.id = due.id;
+        ));
         if v_setting.governed then
           for r in
             select d.id from ${s}.queue_task d

@@ -10,7 +10,7 @@ export function noted(s: string, type: string, from: string): string {
 }
 
 /** A part of a statement that counts rows of `from`, whose lease ended, as `field`. */
-export function ran(s: string, field: 'failed' | 'dead', from: string): string {
+export function ran(s: string, field: 'completed' | 'failed' | 'dead', from: string): string {
   const ms = `greatest(0, ${s}.queue_ms(v_now) - coalesce(${s}.queue_ms(e.started_at), ${s}.queue_ms(v_now)))`;
   return `insert into ${s}.queue_minute (queue, at, ${field}, run_ms, run_max)
       select e.queue, ${MINUTE(s)}, count(*), sum(${ms}), max(${ms}) from (${from}) e group by e.queue`;

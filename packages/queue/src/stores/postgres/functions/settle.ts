@@ -3,17 +3,21 @@ import { noted, ran } from './journal.js';
 import { dueOf } from './planner.js';
 
 /**
- * How leases end: parts of `queue_exchange_v1`. `d_` are completed tasks, which most are: they have a path of their
- * own, without a lock before the deletion, and a narrow one where none of them is kept. `s_` are the other ways.
+ * How leases end: parts of `queue_exchange_v1`. `d_` are completed tasks of one epoch, in the order of their ids, which
+ * most are: they have a path of their own, without a lock before the deletion, and a narrow one where none of them is
+ * kept. `s_` are all others.
+ *
+ * Here and elsewhere tasks are found by `= any(array)` or in a subquery for each, never by a join that the planner may
+ * turn round: from statistics of an empty table it would read all tasks, once for each that is asked for.
  */
 export function completedText(s: string): string {
   return `if not p_kept then
       for r in
         with gone as (
           ${goneText(s)} and t.keep_completed_ms = 0
-          returning t.queue, t.name, ${runOf(s)} as ms, d.ord::integer as ord
+          returning t.id, t.queue, t.name, ${runOf(s)} as ms
         )
-        ${goneSums()}
+        ${GONE_SUMS}
       loop
         ${completedNote(s)}
       end loop;
@@ -21,14 +25,19 @@ export function completedText(s: string): string {
     if cardinality(o_done) < cardinality(d_id) then
       for r in
         with gone as (
-          ${goneText(s)} returning t.*, ${runOf(s)} as ms, d.result, d.ord::integer as ord
+          ${goneText(s)} returning t.*, ${runOf(s)} as ms
         ), kept as (
           insert into ${s}.queue_finished (${SHARED_COLUMNS}, state, history, result, finished_at, expires_at)
           select ${sharedOf('g')}, 'completed', g.history, g.result, v_now,
             v_now + g.keep_completed_ms * interval '1 millisecond'
-          from gone g where g.keep_completed_ms > 0
+          from (
+            select gone.*, case when cardinality(d_result) = 0 then null
+              when (select count(*) from gone) = cardinality(d_id) then d_result[row_number() over (order by gone.id)]
+              else d_result[array_position(d_id, gone.id)] end as result
+            from gone
+          ) g where g.keep_completed_ms > 0
         )
-        ${goneSums()}
+        ${GONE_SUMS}
       loop
         ${completedNote(s)}
       end loop;
@@ -46,103 +55,102 @@ export function completedText(s: string): string {
 /** A task has a holder while it is leased, and after its lease lapsed until somebody else takes it over. */
 function goneText(s: string): string {
   return `delete from ${s}.queue_task t
-          using unnest(d_id, d_epoch, d_result) with ordinality as d(id, epoch, result, ord)
-          where t.id = d.id and t.epoch = d.epoch and t.holder = p_worker and not t.special`;
+          where t.id = any(d_id) and t.epoch = d_epoch and t.holder = p_worker and not t.special`;
 }
 
 function runOf(s: string): string {
   return `greatest(0, v_ms - ${s}.queue_ms(t.started_at))`;
 }
 
-function goneSums(): string {
-  return `select g.queue, count(*)::integer as count, sum(g.ms)::float8 as ms, max(g.ms)::float8 as most,
-          array_agg(g.ord) as ords,
+const GONE_SUMS = `select g.queue, count(*)::integer as count, sum(g.ms)::float8 as ms, max(g.ms)::float8 as most,
+          array_agg(g.id) as ids,
           case when min(g.name) = max(g.name) then array[min(g.name)] else array_agg(g.name) end as names
         from gone g group by g.queue`;
-}
 
-/** Mostly what was asked for was done, and the arrays that came in are those that are kept. */
 function completedNote(s: string): string {
-  return `v_ids := d_id;
-        v_epochs := d_epoch;
-        if r.count < cardinality(d_id) then
-          select array_agg(d_id[o.at]), array_agg(d_epoch[o.at]) into v_ids, v_epochs from unnest(r.ords) as o(at);
-        end if;
-        insert into ${s}.queue_event (at, type, queue, subjects, names, epochs, count, counted, ms, ms_max)
-        values (v_now, 'task.completed', r.queue, v_ids, r.names, v_epochs, r.count, r.count, r.ms, r.most);
-        o_done := o_done || r.ords;
+  return `insert into ${s}.queue_event (at, type, queue, subjects, names, epochs, count, counted, ms, ms_max)
+        values (v_now, 'task.completed', r.queue, r.ids, r.names, array[d_epoch], r.count, r.count, r.ms, r.most);
+        o_done := o_done || r.ids;
         v_ended := array_append(v_ended, r.queue);`;
 }
 
 /** Settles what the path of plain tasks left: special ones, one by one. */
 function specialText(s: string, which: 'completed' | 'others'): string {
-  const [rows, outcome, due, result, entry, done, cancelled] =
-    which === 'completed'
-      ? [
-          'unnest(d_id, d_epoch, d_result) with ordinality as d(id, epoch, result, ord)',
-          "'completed'",
-          'null',
-          'r.result',
-          'null',
-          'o_done',
-          'o_done_cancelled',
-        ]
-      : [
-          `unnest(s_id, s_epoch, s_outcome, s_wait, s_absolute, s_entry) with ordinality
-        as d(id, epoch, outcome, wait, absolute, entry, ord)`,
-          'r.outcome',
-          dueOf('r.wait', 'r.absolute'),
-          'null',
-          'r.entry',
-          'o_settled',
-          'o_settled_cancelled',
-        ];
-  return `for r in select d.*, t.queue from ${rows}
-        join ${s}.queue_task t on t.id = d.id and t.special
-        where d.ord <> all(${done}) order by d.ord
+  const completed = which === 'completed';
+  const rows = completed
+    ? `unnest(d_id, d_result) with ordinality as d(id, result, ord)`
+    : `unnest(s_id, s_epoch, s_outcome, s_wait, s_absolute, s_entry, s_result) with ordinality
+        as d(id, epoch, outcome, wait, absolute, entry, result, ord)`;
+  const how = completed
+    ? "d_epoch, 'completed', null, r.result, null"
+    : `r.epoch, r.outcome, ${dueOf('r.wait', 'r.absolute')}, r.result, r.entry`;
+  const [done, key, cancelled] = completed
+    ? ['o_done', 'id', 'o_done_cancelled']
+    : ['o_settled', 'ord::integer', 'o_settled_cancelled'];
+  return `for r in
+        select d.*, t.queue from ${rows}
+        cross join lateral (select x.queue from ${s}.queue_task x where x.id = d.id and x.special offset 0) t
+        where d.${key} <> all(${done}) order by d.ord
       loop
-        v_text := ${s}.queue_settle_v1(p_worker, r.id, r.epoch, ${outcome}, ${due}, ${result}, ${entry}, v_now);
+        v_text := ${s}.queue_settle_v1(p_worker, r.id, ${how}, v_now);
         continue when v_text = 'stale';
-        ${done} := array_append(${done}, r.ord::integer);
-        if v_text = 'cancelled' then ${cancelled} := array_append(${cancelled}, r.ord::integer); end if;
+        ${done} := array_append(${done}, r.${key});
+        if v_text = 'cancelled' then ${cancelled} := array_append(${cancelled}, r.${key}); end if;
         perform pg_notify('${s}_queue', q.queue) from ${s}.queue_setting q
         where q.queue = r.queue and q.concurrency is not null;
       end loop;`;
 }
 
-/** Everything but completing. */
+/** Everything else. */
 export function settledText(s: string): string {
-  return `with s as (
-      select * from unnest(s_id, s_epoch, s_outcome, s_wait, s_absolute, s_entry) with ordinality
-        as s(id, epoch, outcome, wait, absolute, entry, ord)
-    ), held as (
-      select t.id, s.outcome, s.entry, s.ord, ${dueOf('s.wait', 's.absolute')} as due
-      from s join ${s}.queue_task t on s.id = t.id
-      where t.epoch = s.epoch and t.holder = p_worker and not t.special
-      order by t.id for update of t
+  return `with held as materialized (
+      select t.id, s.outcome, s.entry, s.result, s.ord, ${dueOf('s.wait', 's.absolute')} as due
+      from (
+        select * from unnest(s_id, s_epoch, s_outcome, s_wait, s_absolute, s_entry, s_result) with ordinality
+          as u(id, epoch, outcome, wait, absolute, entry, result, ord) order by u.id
+      ) s cross join lateral (
+        select x.id from ${s}.queue_task x
+        where x.id = s.id and x.epoch = s.epoch and x.holder = p_worker and not x.special for update
+      ) t
     ), gone as (
-      delete from ${s}.queue_task t using held h where t.id = h.id and h.outcome = 'dead'
-      returning t.*, h.entry, h.ord
+      delete from ${s}.queue_task t
+      where t.id = any(array(select h.id from held h where h.outcome in ('dead', 'completed')))
+      returning t.*
+    ), ended as materialized (
+      select g.*, h.outcome, h.entry, h.result, h.ord from gone g
+      cross join lateral (select * from held x where x.id = g.id offset 0) h
     ), kept as (
       insert into ${s}.queue_finished (${SHARED_COLUMNS}, state, history, result, finished_at, expires_at)
-      select ${sharedOf('g')}, 'dead', array_append(g.history, g.entry), null, v_now,
-        v_now + g.keep_dead_ms * interval '1 millisecond'
-      from gone g where g.keep_dead_ms > 0
-    ), again as (
-      update ${s}.queue_task t set state = case when h.due <= v_now then 'ready' else 'scheduled' end,
-        holder = null, lease_until = null, run_at = h.due,
-        attempts = t.attempts - case when h.outcome = 'released' then 1 else 0 end,
-        history = case when h.entry is null then t.history else array_append(t.history, h.entry) end
-      from held h where t.id = h.id and h.outcome <> 'dead'
-      returning t.queue, t.id, t.name, t.epoch, t.started_at, h.outcome, h.ord
+      select ${sharedOf('g')}, g.outcome, case when g.entry is null then g.history else array_append(g.history, g.entry) end,
+        g.result, v_now, v_now + g.keep * interval '1 millisecond'
+      from (
+        select e.*, case e.outcome when 'dead' then e.keep_dead_ms else e.keep_completed_ms end as keep from ended e
+      ) g where g.keep > 0
+    ), back as (
+      update ${s}.queue_task t set holder = null, lease_until = null,
+        (state, run_at, attempts, history) = (
+          select case when h.due <= v_now then 'ready' else 'scheduled' end, h.due,
+            t.attempts - case when h.outcome = 'released' then 1 else 0 end,
+            case when h.entry is null then t.history else array_append(t.history, h.entry) end
+          from held h where h.id = t.id
+        )
+      where t.id = any(array(select h.id from held h where h.outcome not in ('dead', 'completed')))
+      returning t.queue, t.id, t.name, t.epoch, t.started_at
+    ), again as materialized (
+      select b.*, h.outcome, h.ord from back b
+      cross join lateral (select * from held x where x.id = b.id offset 0) h
     ), noted as (
-      ${noted(s, "'task.dead'", 'select queue, id, name, epoch, ord from gone')}
+      ${noted(s, "'task.dead'", "select queue, id, name, epoch, ord from ended where outcome = 'dead'")}
+    ), completions as (
+      ${noted(s, "'task.completed'", "select queue, id, name, epoch, ord from ended where outcome = 'completed'")}
     ), failures as (
       ${noted(s, "'task.failed'", "select queue, id, name, epoch, ord from again where outcome = 'retry'")}
     ), releases as (
       ${noted(s, "'task.released'", "select queue, id, name, epoch, ord from again where outcome = 'released'")}
     ), counted as (
-      ${ran(s, 'dead', 'select queue, started_at from gone')}
+      ${ran(s, 'dead', "select queue, started_at from ended where outcome = 'dead'")}
+    ), done as (
+      ${ran(s, 'completed', "select queue, started_at from ended where outcome = 'completed'")}
     ), repeated as (
       ${ran(s, 'failed', "select queue, started_at from again where outcome = 'retry'")}
     ), woken as (

@@ -10,8 +10,12 @@ const LAPSED = (
 
 /** Lapses leases and drops what is past its retention. */
 export function createSweep(s: string): string {
-  const late = `from ${s}.queue_lease l cross join unnest(l.ids) as i(id) join ${s}.queue_task t on t.id = i.id
-    where l.until <= v_now and t.lease_until <= v_now`;
+  const late = (what: string, which: string, lock: string): string => `from (
+      select * from ${s}.queue_lease where until <= v_now order by until
+    ) l cross join unnest(l.ids) as i(id) cross join lateral (
+      select ${what} from ${s}.queue_task t where t.id = i.id and t.lease_until <= v_now and ${which} ${lock}
+    ) t`;
+  const locked = 'for update skip locked';
   return `
 create function ${s}.queue_sweep_v1(p_limit integer)
 returns table (o_kind text, o_id uuid, o_queue text, o_name text, o_count bigint) language plpgsql ${PLANNER} as $$
@@ -21,20 +25,17 @@ declare
   r record;
 begin
   return query
-  with late as (
-    select t.id, t.attempts >= t.max_attempts as last, array_append(t.history, ${LAPSED(s, 't')}) as history
-    ${late} and not t.special
-    order by l.until limit p_limit for update of t skip locked
+  with late as materialized (
+    select t.* ${late('t.ctid as place, t.attempts >= t.max_attempts as last', 'not t.special', locked)} limit p_limit
   ), gone as (
-    delete from ${s}.queue_task t using late where t.id = late.id and late.last
-    returning t.*, late.history as told
+    delete from ${s}.queue_task t where t.ctid = any(array(select l.place from late l where l.last)) returning t.*
   ), kept as (
     insert into ${s}.queue_finished (${SHARED_COLUMNS}, state, history, result, finished_at, expires_at)
-    select ${sharedOf('g')}, 'dead', g.told, null, v_now, v_now + g.keep_dead_ms * interval '1 millisecond'
+    select ${sharedOf('g')}, 'dead', array_append(g.history, ${LAPSED(s, 'g')}), null, v_now, v_now + g.keep_dead_ms * interval '1 millisecond'
     from gone g where g.keep_dead_ms > 0
   ), back as (
-    update ${s}.queue_task t set lease_until = null, history = late.history
-    from late where t.id = late.id and not late.last
+    update ${s}.queue_task t set lease_until = null, history = array_append(t.history, ${LAPSED(s, 't')})
+    where t.ctid = any(array(select l.place from late l where not l.last))
     returning t.id, t.queue, t.name, t.epoch, t.seq, t.started_at
   ), lapses as (
     ${noted(s, "'task.lapsed'", 'select queue, id, name, epoch, seq as ord from back union all select queue, id, name, epoch, seq from gone')}
@@ -56,11 +57,11 @@ begin
   select 'died', gone.id, gone.queue, gone.name, (select count(*) from woken) from gone;
 
   perform 1 from ${s}.queue_setting q where q.governed and (
-    q.queue in (select t.queue ${late} and t.special)
+    q.queue in (select t.queue ${late('t.queue', 't.special', 'offset 0')})
     or exists (select 1 from ${s}.queue_finished f where f.expires_at <= v_now and f.queue = q.queue and f.slot))
   order by q.queue for update;
   for r in
-    select t.* ${late} and t.special order by l.until limit p_limit for update of t skip locked
+    select t.* ${late('t.*', 't.special', locked)} limit p_limit
   loop
     perform ${s}.queue_note_v1('task.lapsed', r.queue, r.id::text, r.name, r.epoch, null, v_now);
     if not r.cancelling then
@@ -84,7 +85,7 @@ begin
     return next;
   end loop;
   delete from ${s}.queue_lease l where l.until <= v_now and not exists (
-    select 1 from unnest(l.ids) as i(id) join ${s}.queue_task t on t.id = i.id where t.lease_until <= v_now);
+    select 1 from ${s}.queue_task t where t.id = any(l.ids) and t.lease_until <= v_now);
   ${pruneText(s)}
   ${pruneJournal(s)}
 end $$;
