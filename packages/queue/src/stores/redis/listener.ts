@@ -16,6 +16,7 @@ export class RedisListener {
   readonly #source: RedisClient | RedisAddress;
   readonly #channel: (queue: string) => string;
   readonly #wakers = new Map<string, { readonly queue: string; readonly wakes: Set<Wake> }>();
+  readonly #hearers = new Map<string, (message: string) => void>();
   #client: RedisClient | undefined;
   #watch: NodeJS.Timeout | undefined;
   readonly #closing = new AbortController();
@@ -45,10 +46,25 @@ export class RedisListener {
     return { [Symbol.asyncDispose]: async () => this.#remove(queues, own) };
   }
 
+  /** Listens to a channel that nobody else of this process listens to. */
+  async hear(channel: string, take: (message: string) => void): Promise<AsyncDisposable> {
+    const client = await this.#ready();
+    this.#hearers.set(channel, take);
+    await client.subscribe(channel);
+    return {
+      [Symbol.asyncDispose]: async () => {
+        if (this.#hearers.get(channel) !== take) return;
+        this.#hearers.delete(channel);
+        this.#unsubscribe(channel);
+      },
+    };
+  }
+
   close(): void {
     this.#closing.abort(closed());
     clearInterval(this.#watch);
     this.#wakers.clear();
+    this.#hearers.clear();
     this.#client?.disconnect();
   }
 
@@ -58,10 +74,17 @@ export class RedisListener {
       const known = this.#wakers.get(channel);
       if (known?.wakes.delete(own) !== true || known.wakes.size > 0) continue;
       this.#wakers.delete(channel);
-      // Not waited for: a server that hangs must not hold up closing.
-      if (this.#client?.status === 'ready')
-        this.#client.unsubscribe(channel).catch(() => undefined);
+      this.#unsubscribe(channel);
     }
+  }
+
+  /** Not waited for: a server that hangs must not hold up closing. */
+  #unsubscribe(channel: string): void {
+    if (this.#client?.status === 'ready') this.#client.unsubscribe(channel).catch(() => undefined);
+  }
+
+  get #channels(): string[] {
+    return [...this.#wakers.keys(), ...this.#hearers.keys()];
   }
 
   async #ready(): Promise<RedisClient> {
@@ -73,7 +96,8 @@ export class RedisListener {
 
   #open(): RedisClient {
     const client = openClient(this.#source);
-    client.on('message', (channel: string) => {
+    client.on('message', (channel: string, message: string) => {
+      this.#hearers.get(channel)?.(message);
       const known = this.#wakers.get(channel);
       if (known) for (const wake of known.wakes) wake(known.queue);
     });
@@ -85,9 +109,10 @@ export class RedisListener {
 
   /** Listens again after the connection was lost. */
   async #resume(client: RedisClient): Promise<void> {
-    if (this.#wakers.size === 0) return;
+    const channels = this.#channels;
+    if (channels.length === 0) return;
     try {
-      await client.subscribe(...this.#wakers.keys());
+      await client.subscribe(...channels);
     } catch {
       return; // lost again: `ready` comes again
     }
@@ -96,7 +121,7 @@ export class RedisListener {
 
   async #check(client: RedisClient): Promise<void> {
     if (client.status !== 'ready' || this.#closing.signal.aborted) return;
-    const channels = [...this.#wakers.keys()];
+    const channels = this.#channels;
     if (channels.length === 0) return;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'late'>((resolve) => {

@@ -128,7 +128,7 @@ function addPlain(ids: readonly string[], rows: readonly string[], claimed: Clai
 }
 
 /** Claimed tasks come in pairs: ids and texts of plain ones, or 0 and the values of others. */
-function claimedOf(segments: readonly unknown[]): ClaimedTask[] {
+export function claimedOf(segments: readonly unknown[]): ClaimedTask[] {
   const claimed: ClaimedTask[] = [];
   for (let at = 0; at < segments.length; at += 2) {
     const [ids, values] = [segments[at], segments[at + 1] as unknown[]];

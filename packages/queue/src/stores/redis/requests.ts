@@ -134,14 +134,22 @@ export interface ExchangeArgs {
   readonly places: readonly number[];
 }
 
+/** What an exchange says of the ones before it. */
+export interface ExchangeNames {
+  readonly token: string;
+  readonly answered: string;
+  /** See PARKING in lua/hand-over.ts. */
+  readonly heard: string;
+}
+
 /** The arguments of EXCHANGE. Of several settlements of one task the first counts, and the others are stale. */
 export function exchangeArgs(
   { worker, settle, extend, claim, leaseMs }: ExchangeRequest,
-  token: string,
-  answered: string,
+  { token, answered, heard }: ExchangeNames,
 ): ExchangeArgs {
-  const args: Arg[] = [worker, leaseMs, token, answered, claim.limit, claim.queues.length];
-  args.push(...claim.queues, extend.length);
+  const { queues, limit, park = false } = claim;
+  const args: Arg[] = [worker, leaseMs, token, answered, heard, park ? 1 : 0, limit];
+  args.push(queues.length, ...queues, extend.length);
   for (const { id, epoch, progress = '' } of extend) args.push(id, epoch, progress);
   const countAt = args.push(0) - 1;
   const places: number[] = [];
@@ -158,15 +166,17 @@ export function exchangeArgs(
     }
   }
   args[countAt] = places.length;
-  for (const index of others) {
-    const settlement = settle[index] as Settlement;
-    const when = 'when' in settlement ? settlement.when : { delayMs: 0 };
-    const outcome = withoutResult(settlement) ? 'n' : OUTCOMES[settlement.outcome];
-    args.push(settlement.id, settlement.epoch, outcome);
-    args.push('atMs' in when ? 1 : 0, waitOf(when), textOf(settlement));
-    places.push(index);
-  }
+  for (const index of others) args.push(...settlementArgs(settle[index] as Settlement));
+  places.push(...others);
   return { args, places };
+}
+
+function settlementArgs(settlement: Settlement): Arg[] {
+  const { id, epoch } = settlement;
+  const when = 'when' in settlement ? settlement.when : { delayMs: 0 };
+  const outcome = withoutResult(settlement) ? 'n' : OUTCOMES[settlement.outcome];
+  const absolute = 'atMs' in when ? 1 : 0;
+  return [id, epoch, outcome, absolute, waitOf(when), textOf(settlement)];
 }
 
 /** Without the fields that are null: for the scripts they are absent. */

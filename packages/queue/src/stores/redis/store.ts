@@ -4,6 +4,7 @@ import type { Logger } from '../../logger.js';
 import { invalidOption } from '../../options.js';
 import type {
   Alteration,
+  ClaimedTask,
   Edit,
   EnqueueOutcome,
   EventPage,
@@ -28,10 +29,11 @@ import type {
 import { alterTasks, findTasks } from './admin.js';
 import type { RedisAddress, RedisClient } from './client.js';
 import { ANSWER_MS, RedisConnection } from './connection.js';
+import { Handovers } from './handovers.js';
 import { minutesReply, readEvents } from './journal.js';
 import { RedisListener } from './listener.js';
 import { SERVER_CLOCK } from './lua/head.js';
-import { enqueueReply, exchangeReply, statsReply, sweepReply } from './replies.js';
+import { claimedOf, enqueueReply, exchangeReply, statsReply, sweepReply } from './replies.js';
 import { checkBatch, enqueueArgs, exchangeArgs, patchArg } from './requests.js';
 import { RedisSchedules } from './schedules.js';
 import type { Script } from './script.js';
@@ -64,6 +66,7 @@ const FEATURES: readonly StoreFeature[] = [
   'progress',
   'events',
   'metrics',
+  'handover',
 ];
 
 /** Tasks in Redis. */
@@ -76,6 +79,7 @@ export class RedisStore implements QueueStore {
   readonly #scripts: Scripts;
   readonly #schedules: RedisSchedules;
   readonly #tokens = new Tokens(randomBytes(6).toString('hex'));
+  readonly #handovers = new Handovers();
   #durable: 'async' | 'commit' = 'async';
   #migration: Promise<void> | undefined;
   #closed = false;
@@ -121,9 +125,13 @@ export class RedisStore implements QueueStore {
     this.#open();
     const ticket = this.#tokens.begin(request.worker);
     try {
-      const { args, places } = exchangeArgs(request, ticket.token, ticket.answered);
+      const { worker, claim } = request;
+      const { token, answered } = ticket;
+      const heard = this.#handovers.begin(worker, token, claim.park === true && claim.limit > 0);
+      const { args, places } = exchangeArgs(request, { token, answered, heard });
       const reply = await this.#run(this.#scripts.exchange, args);
       ticket.answer();
+      this.#handovers.answered(worker, ticket.isAfter);
       return exchangeReply(reply, request, places);
     } finally {
       ticket.end();
@@ -133,6 +141,17 @@ export class RedisStore implements QueueStore {
   async onWake(queues: readonly string[], wake: (queue: string) => void): Promise<AsyncDisposable> {
     this.#open();
     return this.#listener.add(queues, wake);
+  }
+
+  async onHandover(
+    worker: string,
+    take: (claimed: readonly ClaimedTask[]) => void,
+  ): Promise<AsyncDisposable> {
+    this.#open();
+    return this.#listener.hear(`${this.#base}:hand:${worker}`, (message) => {
+      const [token, number, segments] = JSON.parse(message) as [string, number, unknown[]];
+      if (this.#handovers.hear(worker, token, number)) take(claimedOf(segments));
+    });
   }
 
   async sweep(limit: number): Promise<SweepReport> {

@@ -18,6 +18,8 @@ export interface Ticket {
   readonly answered: string;
   /** The answer came. */
   answer(): void;
+  /** Whether another exchange of the worker began before this one. */
+  isAfter(token: string): boolean;
   /** It is over, answered or not. */
   end(): void;
 }
@@ -50,6 +52,7 @@ export class Tokens {
       answer: () => {
         known.answered = Math.max(known.answered, number);
       },
+      isAfter: (token) => Number(token.slice(token.lastIndexOf('.') + 1)) < number,
       end: () => {
         known.inFlight--;
       },

@@ -1,5 +1,7 @@
+import { CLAIM_PLAIN, CLAIMS } from './claims.js';
 import { FINISH } from './finish.js';
 import { GROUPS } from './groups.js';
+import { HAND_OVER } from './hand-over.js';
 import { HEAD, TAIL } from './head.js';
 import { PRELUDE } from './prelude.js';
 import { QUEUES } from './queues.js';
@@ -152,7 +154,7 @@ local function addRun(run, seq)
     end
   end
 end
-full = {add = addRun, save = saveAll}
+full = {add = addRun, save = saveAll, handOver = handOver}
 return full
 `;
 
@@ -211,11 +213,14 @@ local function outcome(ord, kind, id)
   o = o + 3
 end
 
+-- Set to claim for a worker that is parked.
+local worker, lease, limit, segments, given
+
 -- The long way, made only when it is needed.
 local full
 local function long()
 if full then return full end
-${[PRELUDE, QUEUES, GROUPS, TASKS, FINISH, LONG].join('\n')}
+${[PRELUDE, QUEUES, GROUPS, TASKS, FINISH, CLAIM_PLAIN, CLAIMS, HAND_OVER, LONG].join('\n')}
 end
 
 -- Workers that have found nothing sleep: the first of what is ready, or of what is due next, wakes them.
@@ -286,8 +291,16 @@ if full then full.save() end
 for q, was in pairs(before) do
   local due = firstDue(q)
   local earlier = due and (not was[2] or due < was[2])
-  if earlier or (not was[1] and isReady(q)) then wake[q] = 'new' end
+  if earlier then wake[q] = 'due'
+  elseif not was[1] and isReady(q) then wake[q] = 'new' end
 end
+for q in pairs(wake) do
+  if redis.call('EXISTS', P .. 'parked:' .. q) == 1 then
+    long().handOver(q)
+    if wake[q] == 'new' and not isReady(q) then wake[q] = nil end
+  end
+end
+if full then full.save() end
 woken = wake
 ${TAIL}
 return outcomes

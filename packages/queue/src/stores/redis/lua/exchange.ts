@@ -1,14 +1,16 @@
+import { CLAIM_PLAIN, CLAIMS } from './claims.js';
 import { EXCHANGE_LONG } from './exchange-long.js';
 import { FINISH } from './finish.js';
 import { GROUPS } from './groups.js';
+import { PARKING } from './hand-over.js';
 import { HEAD, TAIL } from './head.js';
 import { PRELUDE } from './prelude.js';
 import { QUEUES } from './queues.js';
 import { TASKS } from './tasks.js';
 
 /**
- * ARGV: worker, lease in ms, token of this exchange, token of the last one that was answered ('' when unknown), most
- * tasks to claim, number of queues, the queues; number of leases to extend, then id, epoch and progress ('' for none) of
+ * ARGV: worker, lease in ms, token of this exchange, token of the last one that was answered ('' where none was lost),
+ * what was heard while it was parked ('' when it was not; see hand-over.ts), '1' to park it, most tasks to claim, number of queues, the queues; number of leases to extend, then id, epoch and progress ('' for none) of
  * each; number of leases of epoch 1 completed without a result, then the id of each; then id, epoch, outcome ('c', 'r',
  * 'd', 'b', or 'n' for completed without a result), '1' when the next is absolute, delay or time, and result or history
  * entry of each of the others.
@@ -20,9 +22,10 @@ import { TASKS } from './tasks.js';
 export const EXCHANGE: string = `
 ${HEAD}
 local worker, lease, token, answered = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
-local wanted, queueCount = tonumber(ARGV[5]), tonumber(ARGV[6])
+local heard, park = ARGV[5], ARGV[6]
+local wanted, queueCount = tonumber(ARGV[7]), tonumber(ARGV[8])
 local limit = wanted
-local extendAt = 8 + queueCount
+local extendAt = 10 + queueCount
 local extendCount = tonumber(ARGV[extendAt - 1])
 local doneAt = extendAt + 3 * extendCount + 1
 local doneCount = tonumber(ARGV[doneAt - 1])
@@ -31,55 +34,8 @@ local otherAt = doneAt + doneCount
 local stale, extended, cancelled, segments = {}, {}, {}, {}
 -- What the worker is given, for the case that the answer is lost.
 local given = {}
-local deadline = string.format('%.0f', now + lease)
-
--- Leases plain tasks that were taken from the list of their queue: CHUNK at most.
-local function claimPlain(q, ids)
-  local n, rows = #ids, redis.call('HMGET', META, unpack(ids))
-  for i = 1, n do
-    if not rows[i] then
-      table.remove(ids, i) -- something else than the scripts has been at work
-      return #ids > 0 and claimPlain(q, ids) or nil
-    end
-  end
-  local leases, deadlines, at, waited, longest = {}, {}, 0, 0, 0
-  local line, size, start, name, due, text = nil, 0, 1, nil, nil, nil
-  -- Tasks of one call have one head, and so one lease.
-  local function ends(last)
-    if last < start then return end
-    local late, times = now - due, last - start + 1
-    if late > 0 then
-      waited = waited + late * times
-      longest = max(longest, late)
-    end
-    event('+task.started', q, table.concat(ids, ' ', start, last), name, '1', '', times)
-  end
-  for i = 1, n do
-    local row = rows[i]
-    if string.sub(row, 1, size) ~= line then
-      ends(i - 1)
-      start, size = i, string.find(row, '\\n', 1, true)
-      line = string.sub(row, 1, size)
-      local head = cjson.decode(string.sub(line, 2, -2))
-      name, due = head[2], head[7]
-      text = struct.pack('>ddI2c0', now + lease, now, #worker, worker) .. line
-    end
-    leases[at + 1], leases[at + 2] = ids[i], text
-    deadlines[at + 1], deadlines[at + 2] = deadline, ids[i]
-    at = at + 2
-  end
-  ends(n)
-  many('HSET', LEASES, leases)
-  many('ZADD', P .. 'lease:' .. q, deadlines)
-  segments[#segments + 1], segments[#segments + 2] = ids, rows
-  given[#given + 1] = table.concat(ids, ' ')
-  ended[q] = nil -- so it is not drained
-  limit = limit - n
-  tally(q, 'started', n)
-  tally(q, 'waitMs', waited)
-  tallyMax(q, 'waitMaxMs', longest)
-end
-
+${CLAIM_PLAIN}
+${PARKING}
 -- The short way to settle, for what is most of the work: plain tasks of which nothing is kept. All of one claim and
 -- one head have the same lease.
 local rest, restCount = {}, 0
@@ -138,13 +94,17 @@ end
 local full
 local function long()
 if full then return full end
-${[PRELUDE, QUEUES, GROUPS, TASKS, FINISH, EXCHANGE_LONG].join('\n')}
+${[PRELUDE, QUEUES, GROUPS, TASKS, FINISH, CLAIMS, EXCHANGE_LONG].join('\n')}
 end
 
 if restCount > 0 or extendCount > 0 or otherAt <= #ARGV then long().settle() end
 
+if heard ~= '' then
+  local lost = unpark(heard)
+  if lost ~= '' then long().again(lost) end
+end
 local last = P .. 'last:' .. worker
-if limit > 0 and answered ~= '' then
+if answered ~= '' then
   local store, number = string.match(redis.call('GETRANGE', last, 0, 63), '^(%S+)%.(%d+) ')
   local same, seen = string.match(answered, '^(.*)%.(%d+)$')
   if store == same and tonumber(number) > tonumber(seen) then
@@ -153,7 +113,7 @@ if limit > 0 and answered ~= '' then
 end
 
 local dueFirst = false
-for i = 7, 6 + queueCount do
+for i = 9, 8 + queueCount do
   local q = ARGV[i]
   local s = queueOf(q)
   local due = tonumber(redis.call('ZRANGE', P .. 'sched:' .. q, 0, 0, 'WITHSCORES')[2]) or false
@@ -172,6 +132,11 @@ for i = 7, 6 + queueCount do
     end
   end
   if due and (not dueFirst or due < dueFirst) then dueFirst = due end
+end
+if park == '1' and limit > 0 then
+  local at = {}
+  for i = 9, 8 + queueCount do at[i - 8] = ARGV[i] end
+  parkAt(at)
 end
 if #given > 0 then
   redis.call('SET', last, token .. ' ' .. table.concat(given, ' '), 'PX', math.ceil(3 * lease))

@@ -26,6 +26,7 @@
  *   :events, :evseq    stream  entries of events, numbered by their last; the number of the last event
  *   :min:<at>:<queue>  hash    one minute's counts; expires
  *   :last:<worker>     string  token and claims of the worker's last exchange; expires
+ *   :parked:, :park:, :handed:, and channel :hand:, see hand-over.ts
  *   :wake:<queue>      channel
  *
  * Big hashes and sorted sets, not a key a task: each command then takes all the tasks of a call at once.
@@ -145,7 +146,7 @@ if eventCount > 0 then
   if last % 500 < eventCount then redis.call('XTRIM', P .. 'events', 'MINID', '~', max(0, last - 10000)) end
 end
 for q in pairs(woken) do
-  if woken[q] == 'new' or redis.call('EXISTS', P .. 'ready:' .. q, P .. 'fifo:' .. q) > 0 then
+  if woken[q] ~= true or redis.call('EXISTS', P .. 'ready:' .. q, P .. 'fifo:' .. q) > 0 then
     redis.call('PUBLISH', P .. 'wake:' .. q, q)
   end
 end

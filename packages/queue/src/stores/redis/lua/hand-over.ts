@@ -1,0 +1,63 @@
+/*
+ * A worker that waits at its queues is parked: each of them has it in :parked:<queue>, a sorted set with the time until
+ * which it is, and the hash :park:<worker> tells the exchange that parked it (token), for how many tasks more (left), the
+ * length of its leases and its queues (JSON). What is handed over to it is published on :hand:<worker> as JSON of [token,
+ * number of the message from 1, claims], and kept in the list :handed:<worker>, a text each: when the worker asks next,
+ * it says how many it has heard, and is given the others.
+ */
+
+/** In an exchange. */
+export const PARKING = `
+-- Ends it. \`heard\`: for each token that may have parked the worker a space, it, =, and how many messages came. Returns
+-- the claims that it has not heard of, a space before each.
+local function unpark(heard)
+  local key, handed = P .. 'park:' .. worker, P .. 'handed:' .. worker
+  local was = redis.call('HMGET', key, 'token', 'queues')
+  if not was[1] then return '' end
+  for _, q in ipairs(cjson.decode(was[2])) do redis.call('ZREM', P .. 'parked:' .. q, worker) end
+  local _, at = string.find(heard, ' ' .. was[1] .. '=', 1, true)
+  local lost = {}
+  if at then lost = redis.call('LRANGE', handed, string.match(heard, '^%d+', at + 1), -1) end
+  redis.call('DEL', key, handed)
+  return #lost > 0 and ' ' .. table.concat(lost, ' ') or ''
+end
+
+local function parkAt(at)
+  local key = P .. 'park:' .. worker
+  redis.call('HSET', key, 'token', token, 'left', limit, 'lease', ARGV[2], 'queues', cjson.encode(at))
+  redis.call('PEXPIRE', key, math.ceil(3 * lease))
+  for _, q in ipairs(at) do redis.call('ZADD', P .. 'parked:' .. q, now + lease, worker) end
+end
+`;
+
+/** In an enqueue, made only where a worker is parked. */
+export const HAND_OVER = `
+-- Leases what is ready in a queue to the workers that are parked there.
+local function handOver(q)
+  local parked = P .. 'parked:' .. q
+  redis.call('ZREMRANGEBYSCORE', parked, '-inf', now)
+  while true do
+    worker = redis.call('ZREVRANGE', parked, 0, 0)[1]
+    if not worker then return end
+    local key, channel, handed = P .. 'park:' .. worker, P .. 'hand:' .. worker, P .. 'handed:' .. worker
+    local row = redis.call('HMGET', key, 'token', 'left', 'lease', 'queues')
+    limit, lease, segments, given = tonumber(row[2] or 0), tonumber(row[3] or 0), {}, {}
+    -- One that does not listen is gone, or will ask when it is back.
+    if redis.call('PUBSUB', 'NUMSUB', channel)[2] == 0 then limit = 0 end
+    if limit > 0 then
+      claimFrom(q)
+      flush()
+      if #given == 0 then return end
+      local number = redis.call('RPUSH', handed, table.concat(given, ' '))
+      redis.call('PEXPIRE', handed, math.ceil(3 * lease))
+      redis.call('HSET', key, 'left', limit)
+      redis.call('PUBLISH', channel, cjson.encode({row[1], number, segments}))
+    end
+    -- There is nothing left for others.
+    if limit > 0 then return end
+    for _, other in ipairs(row[4] and cjson.decode(row[4]) or {q}) do
+      redis.call('ZREM', P .. 'parked:' .. other, worker)
+    end
+  end
+end
+`;
