@@ -204,7 +204,7 @@ class MemoryStore implements QueueStore {
       const empty = Object.values(counts).every((count) => count === 0);
       if (queues === undefined && empty && !queue.configured) continue;
       const { paused, pausedReason, pausedBy } = queue;
-      const oldestReadyAt = this.#tasks.oldestReady(name);
+      const oldestReadyAt = queue.oldestReadyAt();
       const { blocked } = queue;
       const limits = queue.limits();
       listed.push({

@@ -4,6 +4,11 @@ import { claimedBefore, current, type Entry, MemoryGroup } from './group.js';
 import { RateWindow } from './rates.js';
 import type { MemoryTask } from './task.js';
 
+/** So many entries that are out of date show that nobody has asked for a while. */
+const FORGOTTEN = 1_000;
+
+const dueBefore = (a: Entry, b: Entry): boolean => (a.at === b.at ? a.seq < b.seq : a.at < b.at);
+
 /** The live tasks of one queue, in order, its groups and its settings. */
 export class MemoryQueue {
   readonly counts: Record<TaskState, number> = {
@@ -31,7 +36,9 @@ export class MemoryQueue {
   #rateLimit: RateLimit | null = null;
   #rate: RateWindow | null = null;
   readonly #ready = new Heap<Entry>(claimedBefore);
-  readonly #scheduled = new Heap<Entry>((a, b) => (a.at === b.at ? a.seq < b.seq : a.at < b.at));
+  /** The ready tasks by when they became due. Kept only while somebody asks for the oldest. */
+  #due: Heap<Entry> | null = null;
+  readonly #scheduled = new Heap<Entry>(dueBefore);
   /** Groups with tasks that wait for their rate. */
   readonly #reopening = new Heap<{ at: number; group: MemoryGroup }>((a, b) => a.at < b.at);
 
@@ -50,10 +57,28 @@ export class MemoryQueue {
       if (blockedBy === 'group') task.group?.backlog.push(entryOf(task));
     } else if (state === 'ready') {
       task.group?.ready.add(task);
-      this.#ready.push(entryOf(task));
+      const entry = entryOf(task);
+      this.#ready.push(entry);
+      if (this.#due !== null) this.#noteDue(this.#due, entry);
     } else if (state === 'scheduled') {
       this.#scheduled.push(entryOf(task));
     }
+  }
+
+  #noteDue(due: Heap<Entry>, entry: Entry): void {
+    if (due.size > 2 * this.counts.ready + FORGOTTEN) this.#due = null;
+    else due.push(entry);
+  }
+
+  /** When the task ready longest became due. */
+  oldestReadyAt(): number | null {
+    if (this.#due === null) {
+      this.#due = new Heap<Entry>(dueBefore);
+      for (const entry of this.#ready) {
+        if (entry.ticket === entry.task.ticket) this.#due.push(entry);
+      }
+    }
+    return current(this.#due)?.runAt ?? null;
   }
 
   /** Counts a task that was not of this queue yet. It is moved next. */

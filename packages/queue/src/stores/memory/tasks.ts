@@ -275,16 +275,6 @@ export class MemoryTasks {
     return pool.filter(matcher(filter, parent));
   }
 
-  /** When the task ready longest became due. */
-  oldestReady(queue: string): number | null {
-    let oldest: number | null = null;
-    for (const { task, state, runAt } of this.byId.values()) {
-      if (task.queue === queue && state === 'ready' && (oldest === null || runAt < oldest))
-        oldest = runAt;
-    }
-    return oldest;
-  }
-
   /** Adds to a task's history what an operator or the store did. */
   enter(task: MemoryTask, now: number, part: Omit<HistoryEntry, 'at' | 'attempt' | 'epoch'>): void {
     const { attempts: attempt, epoch } = task;
