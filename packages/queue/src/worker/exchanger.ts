@@ -45,6 +45,8 @@ export interface ExchangeHost {
 interface Renewal {
   readonly attempt: Attempt;
   readonly progress: string | undefined;
+  /** Its outcome, where it has ended: the store settles before it extends, so that must wait. */
+  readonly outcome?: PendingSettlement;
 }
 
 /** An exchange that was sent. */
@@ -73,6 +75,8 @@ export class Exchanger {
   readonly #turn: Turn;
   readonly #host: ExchangeHost;
   #pending: PendingSettlement[] = [];
+  /** What attempts reported just before they ended. */
+  readonly #reports: Renewal[] = [];
   /** `booked`: the next exchange leaves within this turn. `waiting`: the store failed, and is left alone for a while. */
   #state: 'resting' | 'booked' | 'waiting' | 'closed' = 'resting';
   readonly #flights = new Set<Flight>();
@@ -110,16 +114,21 @@ export class Exchanger {
 
   /** Outcomes that the store does not know yet. */
   get unsettled(): number {
-    return this.#pending.length;
+    return this.#pending.length + this.#reports.length;
   }
 
   get isResting(): boolean {
-    return this.#state === 'resting' && this.#flights.size === 0 && this.#pending.length === 0;
+    return this.#state === 'resting' && this.#flights.size === 0 && this.unsettled === 0;
   }
 
   /** Sends an outcome with the next exchange. */
   settle(pending: PendingSettlement): void {
     this.#pending.push(pending);
+  }
+
+  /** Sends an outcome with the exchange after the next one, which takes what the attempt reported last. */
+  reportAndSettle(attempt: Attempt, outcome: PendingSettlement): void {
+    this.#reports.push({ attempt, progress: attempt.progress, outcome });
   }
 
   /** There may be something to claim. */
@@ -163,7 +172,7 @@ export class Exchanger {
     const under = this.#flights.size;
     if (under >= MAX_FLIGHTS) return false;
     if (under > 0) return this.#pending.length >= HELPING || this.#isWorthwhile();
-    if (this.#pending.length > 0 || this.#extendDue) return true;
+    if (this.unsettled > 0 || this.#extendDue) return true;
     if (this.#parked && this.#host.isLeaving()) return true;
     return (this.#looking || this.#plenty) && this.#host.room(this.#asked) > 0;
   }
@@ -187,8 +196,9 @@ export class Exchanger {
   /** What the next exchange carries. */
   #load(): Flight {
     const settle = this.#outcomes();
+    const extend = this.#reports.splice(0, MAX_SETTLEMENTS);
     const due = this.#extendDue ? this.#host.due() : [];
-    const extend = due.map((attempt) => ({ attempt, progress: attempt.progress }));
+    for (const attempt of due) extend.push({ attempt, progress: attempt.progress });
     this.#extendDue = false;
     // Even when nothing is expected: it costs next to nothing here, and a settlement may make another task ready.
     const spots = this.#plenty || this.#flights.size > 0 ? 0 : this.#host.spots();
@@ -279,7 +289,8 @@ export class Exchanger {
       const verdict = cancelled?.has(at) === true ? 'cancelled' : reply.settled[at];
       this.#host.settled(settle[at] as PendingSettlement, verdict ?? 'stale');
     }
-    for (const [at, { attempt, progress }] of extend.entries()) {
+    for (const [at, { attempt, progress, outcome }] of extend.entries()) {
+      if (outcome !== undefined) this.#pending.push(outcome);
       if (attempt.progress === progress) attempt.progress = undefined;
       this.#host.extended(attempt, reply.extended[at] ?? 'lost', sentAt);
     }
@@ -291,7 +302,10 @@ export class Exchanger {
     for (const pending of flight.settle) pending.unsure = true;
     this.#pending = [...flight.settle, ...this.#pending];
     this.#resending = true;
-    this.#extendDue ||= flight.extend.length > 0;
+    for (const renewal of flight.extend) {
+      if (renewal.outcome === undefined) this.#extendDue = true;
+      else this.#reports.push(renewal);
+    }
     if (flight.limit > 0) this.#looking = true;
     if (this.failing++ === 0) this.failingSince = flight.sentAt;
     this.#settings.logger.warn(

@@ -191,10 +191,14 @@ export class Worker implements AsyncDisposable {
       ended: (attempt, settlement, durationMs) => {
         this.#ended++;
         const { task, completedIn } = attempt;
-        if (settlement === undefined) this.#parking.ended(task.id);
-        if (settlement !== undefined)
-          this.#exchanger.settle({ task, settlement, durationMs, unsure: false, completedIn });
-        else if (attempt.stopped === 'lost') reportLost(task, attempt.runner.internals);
+        if (settlement !== undefined) {
+          const pending = { task, settlement, durationMs, unsure: false, completedIn };
+          if (attempt.progress === undefined || completedIn) this.#exchanger.settle(pending);
+          else this.#exchanger.reportAndSettle(attempt, pending);
+          return;
+        }
+        this.#parking.ended(task.id);
+        if (attempt.stopped === 'lost') reportLost(task, attempt.runner.internals);
         else this.#abandoned++;
       },
       unstarted: (task) => this.#intake.release(task, 0),

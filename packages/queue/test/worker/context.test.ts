@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { defineTask, handle, type QueueStore, type TaskContext } from '../../src/index.js';
+import {
+  defineTask,
+  handle,
+  type QueueStore,
+  type TaskContext,
+  UnrecoverableError,
+} from '../../src/index.js';
 import { after, closed, setUp, task } from './support.js';
 
 describe('cancelling', () => {
@@ -44,6 +50,40 @@ describe('progress', () => {
     await clock.advance(5_000);
     expect(await kit.get(id)).toMatchObject({ state: 'completed' });
     await closed(worker, clock);
+  });
+
+  it('is kept though the handler ends at once, or the exchange that took it got lost', async () => {
+    let broken = 0;
+    const { clock, queue, worker, kit } = await setUp(
+      (step, { progress }) => {
+        progress({ step });
+        if (step === 'fails') throw new UnrecoverableError('no');
+        return 'done';
+      },
+      {
+        wrap: (store) => {
+          const exchange = store.exchange.bind(store);
+          store.exchange = async (request) => {
+            const reply = await exchange(request);
+            if (request.extend.length > 0 && broken++ === 0) throw new Error('connection lost');
+            return reply;
+          };
+          return store;
+        },
+      },
+    );
+    const done = await queue.enqueue(task, 'ends');
+    const dead = await queue.enqueue(task, 'fails');
+    await clock.advance(1_000);
+    expect(broken).toBeGreaterThan(1);
+    expect(await kit.get(done.id)).toMatchObject({
+      state: 'completed',
+      progress: '{"step":"ends"}',
+      result: '"done"',
+    });
+    expect(await kit.get(dead.id)).toMatchObject({ state: 'dead', progress: '{"step":"fails"}' });
+    expect(queue.stats()).toMatchObject({ started: 2, completed: 1, dead: 1, lost: 0 });
+    expect(await closed(worker, clock)).toMatchObject({ drained: true, unsettled: 0 });
   });
 
   it('is refused when it has no JSON form, or the store cannot keep it', async () => {
