@@ -19,9 +19,10 @@ const examples = readmeExamples(root).map((example, i) => {
   return { ...example, file };
 });
 
-describe('examples of the READMEs', () => {
+describe('examples of READMEs and guides', () => {
   it('exist for every package', () => {
     expect(examples.length).toBeGreaterThanOrEqual(8);
+    expect(examples.some(({ place }) => place.startsWith('docs/guides/queue/'))).toBe(true);
   });
 
   it('type-check as they stand', { timeout: 120_000 }, () => {

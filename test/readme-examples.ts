@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A TypeScript example of a README that stands by itself: it has an import of a package of the suite. */
+/** A TypeScript example that stands by itself: it has an import of a package of the suite. */
 export interface ReadmeExample {
   /** Such as `packages/queue/README.md:12`. */
   readonly place: string;
@@ -24,8 +24,16 @@ function examplesOf(root: string, file: string): ReadmeExample[] {
   });
 }
 
-/** The examples of the root's README and of every package's. */
+/** The guides, each in the folder of its package, whose own tests run their examples. */
+function guides(root: string): string[] {
+  const pages = readdirSync(join(root, 'docs/guides'), { recursive: true, encoding: 'utf8' });
+  return pages.filter((name) => name.endsWith('.md')).map((name) => `docs/guides/${name}`);
+}
+
+/** The examples of the root's README, of every package's, and of the guides. */
 export function readmeExamples(root: string): ReadmeExample[] {
   const packages = readdirSync(join(root, 'packages')).map((name) => `packages/${name}/README.md`);
-  return ['README.md', ...packages].flatMap((file) => examplesOf(root, file));
+  const readmes = ['README.md', ...packages].flatMap((file) => examplesOf(root, file));
+  const ofGuides = guides(root).flatMap((file) => examplesOf(root, file));
+  return [...readmes, ...ofGuides.map((example) => ({ ...example, runs: false }))];
 }
