@@ -1,3 +1,5 @@
+import { isAscii, isUtf8 } from 'node:buffer';
+
 /** Turns values into bytes and back. */
 export interface Serializer {
   /**
@@ -11,7 +13,6 @@ export interface Serializer {
   decode(bytes: Uint8Array): unknown;
 }
 
-const textDecoder = new TextDecoder('utf-8', { fatal: true });
 const textEncoder = new TextEncoder();
 
 /**
@@ -25,8 +26,18 @@ export const jsonSerializer: Serializer = {
     if (text === undefined) throw new TypeError(`JSON has no form for a ${typeof value}`);
     return textEncoder.encode(text);
   },
-  decode: (bytes) => JSON.parse(textDecoder.decode(bytes)),
+  decode: (bytes) => JSON.parse(textOf(bytes)),
 };
+
+/** A strict `TextDecoder` of UTF-8, at a fraction of its cost for short texts. */
+function textOf(bytes: Uint8Array): string {
+  const buffer = Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (isAscii(buffer)) return buffer.toString('latin1');
+  if (!isUtf8(buffer)) throw new TypeError('Expected UTF-8');
+  return buffer.toString('utf8');
+}
 
 /** A value read from a shared tier. */
 export interface Decoded {
@@ -48,6 +59,14 @@ const FORMAT = 1;
 const FIXED = 3;
 const TIME = 8;
 
+const scratch = new DataView(new ArrayBuffer(TIME));
+
+/** Reads a time without making a view of these bytes, which costs more than all the rest of the envelope. */
+function timeAt(bytes: Uint8Array, at: number): number {
+  for (let i = 0; i < TIME; i += 1) scratch.setUint8(i, bytes[at + i] ?? 0);
+  return scratch.getFloat64(0);
+}
+
 /**
  * The envelope: magic byte, format byte, a tag of serialiser and value version, time of creation, then the body. The
  * tag is compared as bytes, so a foreign entry is turned down before anything parses it.
@@ -55,12 +74,12 @@ const TIME = 8;
 export function createCodec(serializer: Serializer, version: string): Codec {
   const tag = textEncoder.encode(`${serializer.id}/${version}`);
   const headerLength = FIXED + tag.length + TIME;
-  const isOurs = (bytes: Uint8Array): boolean =>
-    bytes.length >= headerLength &&
-    bytes[0] === MAGIC &&
-    bytes[1] === FORMAT &&
-    bytes[2] === tag.length &&
-    tag.every((byte, i) => bytes[FIXED + i] === byte);
+  const isOurs = (bytes: Uint8Array): boolean => {
+    if (bytes.length < headerLength || bytes[0] !== MAGIC || bytes[1] !== FORMAT) return false;
+    if (bytes[2] !== tag.length) return false;
+    for (let i = 0; i < tag.length; i += 1) if (bytes[FIXED + i] !== tag[i]) return false;
+    return true;
+  };
 
   return {
     encode: (value, createdAt) => {
@@ -75,8 +94,7 @@ export function createCodec(serializer: Serializer, version: string): Codec {
     decode: (bytes) => {
       if (!isOurs(bytes)) return undefined;
       try {
-        const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-        const createdAt = view.getFloat64(FIXED + tag.length);
+        const createdAt = timeAt(bytes, FIXED + tag.length);
         const value = serializer.decode(bytes.subarray(headerLength));
         return value === undefined ? undefined : { value, createdAt };
       } catch {

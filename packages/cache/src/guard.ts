@@ -77,9 +77,16 @@ export class Guard {
       // After a stall of the event loop timers run before sockets are read: the answer may be there already.
       const timer = this.#clock.setTimeout(() => setImmediate(expire), this.#timeoutMs);
       const running = async (): Promise<T> => operation();
-      running()
-        .finally(() => timer.clear())
-        .then(resolve, reject);
+      running().then(
+        (value) => {
+          timer.clear();
+          resolve(value);
+        },
+        (err: unknown) => {
+          timer.clear();
+          reject(err);
+        },
+      );
     });
   }
 }

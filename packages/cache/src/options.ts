@@ -308,9 +308,14 @@ export function checkKey(key: unknown): asserts key is string {
   }
 }
 
+/** `String.prototype.isWellFormed`, which Node 20 has and the types of ES2023 do not. */
+interface WellFormed {
+  isWellFormed(): boolean;
+}
+
 /** Lone surrogates all become the same replacement character in UTF-8: two keys would share one entry. */
 function isWellFormed(key: string): boolean {
-  return !/\p{Surrogate}/u.test(key);
+  return (key as unknown as WellFormed).isWellFormed();
 }
 
 /** Refuses malformed options of a write before anything is done. */

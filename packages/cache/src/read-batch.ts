@@ -13,23 +13,39 @@ export interface RemoteEntry {
   readonly bytes: number;
 }
 
-/** Reads asked for in one tick: they share one round trip, and equal keys share one read. */
-export class ReadBatch {
-  readonly #keys = new Set<string>();
-  readonly #result: Promise<ReadonlyMap<string, RemoteRead> | undefined>;
+/** Told once what L2 said; `undefined`: it cannot say. Does not throw. */
+export type OnRead = (read: RemoteRead | undefined) => void;
 
-  constructor(flush: () => Promise<ReadonlyMap<string, RemoteRead> | undefined>) {
-    this.#result = new Promise((resolve, reject) => {
-      process.nextTick(() => flush().then(resolve, reject));
-    });
+/**
+ * Reads asked for in one tick: they share one round trip, and equal keys share one read. Those who wait are called
+ * rather than promised something: that halves what a read costs.
+ */
+export class ReadBatch {
+  readonly #waiting = new Map<string, OnRead | OnRead[]>();
+
+  constructor(flush: (batch: ReadBatch) => void) {
+    process.nextTick(flush, this);
   }
 
-  async read(key: string): Promise<RemoteRead | undefined> {
-    this.#keys.add(key);
-    return (await this.#result)?.get(key);
+  add(key: string, onRead: OnRead): void {
+    const waiting = this.#waiting.get(key);
+    if (waiting === undefined) this.#waiting.set(key, onRead);
+    else if (typeof waiting === 'function') this.#waiting.set(key, [waiting, onRead]);
+    else waiting.push(onRead);
   }
 
   keys(): readonly string[] {
-    return [...this.#keys];
+    return [...this.#waiting.keys()];
+  }
+
+  /** Tells all who wait. `readOf` gets the place of a key in {@link keys}. */
+  settle(readOf: (place: number) => RemoteRead | undefined): void {
+    let place = 0;
+    for (const waiting of this.#waiting.values()) {
+      const read = readOf(place);
+      place += 1;
+      if (typeof waiting === 'function') waiting(read);
+      else for (const onRead of waiting) onRead(read);
+    }
   }
 }

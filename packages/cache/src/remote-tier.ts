@@ -1,8 +1,9 @@
+import { ChangeQueue } from './change-queue.js';
 import type { Clock } from './clock.js';
 import { type Codec, createCodec } from './codec.js';
 import { Guard } from './guard.js';
 import type { ResolvedOptions } from './options.js';
-import { ReadBatch, type RemoteEntry, type RemoteRead } from './read-batch.js';
+import { type OnRead, ReadBatch, type RemoteEntry, type RemoteRead } from './read-batch.js';
 import { Recovery } from './recovery.js';
 import { RepairList } from './repair-list.js';
 import type { L2Stats } from './stats.js';
@@ -30,6 +31,7 @@ export class RemoteTier {
   readonly #clock: Clock;
   readonly #codec: Codec;
   readonly #guard: Guard;
+  readonly #changes: ChangeQueue;
   readonly #repairs: RepairList;
   readonly #recovery: Recovery;
   readonly #subscriber: Subscriber | undefined;
@@ -61,6 +63,7 @@ export class RemoteTier {
     this.#codec = createCodec(options.serializer, options.version);
     const fields = { module: 'cache', namespace: options.namespace, store: store.name };
     this.#guard = new Guard(options.resilience, options.clock, options.logger, fields);
+    this.#changes = new ChangeQueue(store, options.namespace, origin, this.#guard);
     this.#repairs = new RepairList(options.resilience.maxAwaitingRepair);
     this.#recovery = new Recovery(this.#guard, this.#repairs, store, options, origin);
     if (events !== undefined && store.subscribe !== undefined) {
@@ -77,40 +80,37 @@ export class RemoteTier {
     );
   }
 
-  /** Reads a key; reads of the same tick share one round trip. `undefined`: L2 cannot say. */
-  async read(key: string): Promise<RemoteRead | undefined> {
+  /** Reads a key; reads of the same tick share one round trip. */
+  read(key: string, onRead: OnRead): void {
     if (!this.#usable(key)) {
       this.#skipped += 1;
-      return undefined;
+      onRead(undefined);
+      return;
     }
-    const batch = this.#batch ?? this.#newBatch();
-    return batch.read(key);
+    this.#batch ??= new ReadBatch(this.#send);
+    this.#batch.add(key, onRead);
   }
 
-  #newBatch(): ReadBatch {
-    const batch: ReadBatch = new ReadBatch(() => this.#flush(batch));
-    this.#batch = batch;
-    return batch;
-  }
-
-  async #flush(batch: ReadBatch): Promise<ReadonlyMap<string, RemoteRead> | undefined> {
+  readonly #send = (batch: ReadBatch): void => {
     this.#batch = undefined;
+    void this.#flush(batch);
+  };
+
+  /** Never rejects: whatever a store answers, all who wait are told something. */
+  async #flush(batch: ReadBatch): Promise<void> {
     const keys = batch.keys();
     const sentAt = this.#clock.now();
     const result = await this.#guard.run(() => this.#store.getMany(this.#namespace, keys));
-    if (result === undefined) return undefined;
     // How long the reply took to arrive is not known: count the whole round trip, so that no entry outlives its time.
     const elapsedMs = this.#clock.now() - sentAt;
-    const reads = new Map<string, RemoteRead>();
-    keys.forEach((key, i) => {
-      const read = result.value[i];
-      if (read === undefined) return;
+    batch.settle((place) => {
+      const read = result?.value[place];
+      if (typeof read?.fence !== 'string') return undefined;
       const decoded = this.#decode(read, elapsedMs);
       if (decoded.entry === undefined) this.#misses += 1;
       else this.#hits += 1;
-      reads.set(key, decoded);
+      return decoded;
     });
-    return reads;
   }
 
   #decode(read: StoreRead, elapsedMs: number): RemoteRead {
@@ -145,13 +145,9 @@ export class RemoteTier {
   }
 
   async #fill(write: StoreWrite): Promise<void> {
-    const options = { origin: this.#origin };
-    const result = await this.#guard.run(() =>
-      this.#store.setMany(this.#namespace, [write], options),
-    );
-    if (result === undefined) return;
-    if (result.value[0] === true) this.#writes += 1;
-    else this.#fencedFills += 1;
+    const written = await this.#changes.set([write]);
+    if (written?.[0] === true) this.#writes += 1;
+    else if (written !== undefined) this.#fencedFills += 1;
   }
 
   /** Writes entries. Those that cannot be encoded are deleted instead, so that no older value stays behind. */
@@ -169,26 +165,25 @@ export class RemoteTier {
   async #write(writes: readonly StoreWrite[]): Promise<void> {
     if (writes.length === 0) return;
     const keys = writes.map((write) => write.key);
-    const options = { origin: this.#origin };
-    const done = await this.#change(keys, () =>
-      this.#store.setMany(this.#namespace, writes, options),
+    const done = await this.#change(
+      keys,
+      async () => (await this.#changes.set(writes)) !== undefined,
     );
     if (done) this.#writes += writes.length;
   }
 
   async remove(keys: readonly string[]): Promise<void> {
     if (keys.length === 0) return;
-    const options = { origin: this.#origin };
-    await this.#change(keys, () => this.#store.deleteMany(this.#namespace, keys, options));
+    await this.#change(keys, () => this.#changes.delete(keys));
   }
 
   /** Marks the keys as changing, makes the change, and remembers them for repair when it is not confirmed. */
-  #change(keys: readonly string[], operation: () => Promise<unknown>): Promise<boolean> {
+  #change(keys: readonly string[], operation: () => Promise<boolean>): Promise<boolean> {
     for (const key of keys) this.#changing.set(key, (this.#changing.get(key) ?? 0) + 1);
     const settle = async (): Promise<boolean> => {
       if (!this.#guard.closed) this.#skipped += keys.length;
-      const result = await this.#guard.run(operation);
-      if (result === undefined) {
+      const confirmed = await operation();
+      if (!confirmed) {
         this.#repairs.add(keys);
         this.#recovery.schedule();
       }
@@ -197,13 +192,14 @@ export class RemoteTier {
         if (left === 0) this.#changing.delete(key);
         else this.#changing.set(key, left);
       }
-      return result !== undefined;
+      return confirmed;
     };
     return this.#track(settle());
   }
 
   async clear(): Promise<void> {
     this.#clearing += 1;
+    this.#changes.flush();
     const settle = async (): Promise<void> => {
       const options = { origin: this.#origin };
       const result = await this.#guard.run(() => this.#store.clear(this.#namespace, options));

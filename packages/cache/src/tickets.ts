@@ -4,6 +4,8 @@ export interface Ticket {
   live: boolean;
   /** Whether it may go into L1: no invalidation by another process can have been missed since. */
   l1: boolean;
+  /** The one of the same key that was opened before. */
+  next: Ticket | undefined;
 }
 
 /**
@@ -11,35 +13,53 @@ export interface Ticket {
  * keeps a value from coming back after it was deleted.
  */
 export class Tickets {
-  readonly #open = new Map<string, Set<Ticket>>();
+  /** The latest of each key: the others hang on it, since there is rarely more than one. */
+  readonly #open = new Map<string, Ticket>();
 
   open(key: string): Ticket {
-    const ticket: Ticket = { live: true, l1: true };
-    const held = this.#open.get(key);
-    if (held === undefined) this.#open.set(key, new Set([ticket]));
-    else held.add(ticket);
+    const ticket: Ticket = { live: true, l1: true, next: this.#open.get(key) };
+    this.#open.set(key, ticket);
     return ticket;
   }
 
   close(key: string, ticket: Ticket): void {
-    const held = this.#open.get(key);
-    if (held?.delete(ticket) === true && held.size === 0) this.#open.delete(key);
+    const latest = this.#open.get(key);
+    if (latest === ticket) {
+      if (ticket.next === undefined) this.#open.delete(key);
+      else this.#open.set(key, ticket.next);
+      return;
+    }
+    for (let held = latest; held !== undefined; held = held.next) {
+      if (held.next !== ticket) continue;
+      held.next = ticket.next;
+      return;
+    }
   }
 
   invalidate(key: string): void {
-    const held = this.#open.get(key);
-    if (held === undefined) return;
-    for (const ticket of held) ticket.live = false;
+    for (let held = this.#open.get(key); held !== undefined; held = held.next) held.live = false;
     this.#open.delete(key);
   }
 
   invalidateAll(): void {
-    for (const held of this.#open.values()) for (const ticket of held) ticket.live = false;
+    this.#each((ticket) => {
+      ticket.live = false;
+    });
     this.#open.clear();
   }
 
   keepOutOfL1(): void {
-    for (const held of this.#open.values()) for (const ticket of held) ticket.l1 = false;
+    this.#each((ticket) => {
+      ticket.l1 = false;
+    });
+  }
+
+  #each(change: (ticket: Ticket) => void): void {
+    for (const latest of this.#open.values()) {
+      for (let held: Ticket | undefined = latest; held !== undefined; held = held.next) {
+        change(held);
+      }
+    }
   }
 
   /** Keys with an operation in progress. */

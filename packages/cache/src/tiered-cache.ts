@@ -20,7 +20,7 @@ import {
   type SetOptions,
   ttlFor,
 } from './options.js';
-import type { RemoteEntry } from './read-batch.js';
+import type { RemoteEntry, RemoteRead } from './read-batch.js';
 import { RemoteTier, type RemoteWrite } from './remote-tier.js';
 import { SingleFlight } from './single-flight.js';
 import type { CacheStats } from './stats.js';
@@ -28,6 +28,8 @@ import { observeCache } from './telemetry.js';
 import { type Ticket, Tickets } from './tickets.js';
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
+const NOTHING: Promise<undefined> = Promise.resolve(undefined);
+const NO_OPTIONS = {};
 
 /** L1 over L2; {@link Cache} says what it promises. */
 export class TieredCache implements Cache {
@@ -60,7 +62,7 @@ export class TieredCache implements Cache {
     this.#stopObserving = observeCache(this);
   }
 
-  getOrSet<T>(key: string, factory: Factory<T>, options: SetOptions<T> = {}): Promise<T> {
+  getOrSet<T>(key: string, factory: Factory<T>, options: SetOptions<T> = NO_OPTIONS): Promise<T> {
     const hit = this.#readL1(key);
     if (hit !== undefined) return hit as Promise<T>;
     return (this.#loads.join(key) as Promise<T> | undefined) ?? this.#start(key, factory, options);
@@ -92,8 +94,20 @@ export class TieredCache implements Cache {
     return (await this.get(key)) !== undefined;
   }
 
-  set<T>(key: string, value: T, options: SetOptions<T> = {}): Promise<void> {
-    return this.setMany([[key, value]], options);
+  set<T>(key: string, value: T, options: SetOptions<T> = NO_OPTIONS): Promise<void> {
+    try {
+      if (options !== NO_OPTIONS) checkSetOptions(options);
+      this.#check(key);
+      if (value === undefined) throw valueInvalid(key);
+      const ttlMs = ttlFor(value, options, this.#options);
+      this.#supersede(key);
+      if (ttlMs === 0) this.#l1?.delete(key);
+      else this.#l1?.set(key, value, this.#options.clock.now(), ttlMs);
+      if (this.#l2 === undefined) return NOTHING;
+      return ttlMs === 0 ? this.#l2.remove([key]) : this.#l2.write([{ key, value, ttlMs }]);
+    } catch (err) {
+      return Promise.reject(err);
+    }
   }
 
   async setMany<T>(
@@ -214,16 +228,26 @@ export class TieredCache implements Cache {
     this.#check(key);
   }
 
-  async #getFromL2<T>(key: string): Promise<T | undefined> {
-    this.#check(key);
-    if (this.#l2 === undefined) return undefined;
-    const ticket = this.#tickets.open(key);
+  #getFromL2<T>(key: string): Promise<T | undefined> {
     try {
-      const read = await this.#l2.read(key);
-      return read?.entry && (this.#backfill(key, read.entry, ticket) as T);
-    } finally {
-      this.#tickets.close(key, ticket);
+      this.#check(key);
+    } catch (err) {
+      return Promise.reject(err);
     }
+    const l2 = this.#l2;
+    if (l2 === undefined) return NOTHING;
+    const ticket = this.#tickets.open(key);
+    return new Promise((resolve, reject) => {
+      l2.read(key, (read) => {
+        try {
+          resolve(read?.entry && (this.#backfill(key, read.entry, ticket) as T));
+        } catch (err) {
+          reject(err);
+        } finally {
+          this.#tickets.close(key, ticket);
+        }
+      });
+    });
   }
 
   #start<T>(key: string, factory: Factory<T>, options: SetOptions<T>): Promise<T> {
@@ -245,7 +269,7 @@ export class TieredCache implements Cache {
     options: SetOptions<T>,
     ticket: Ticket,
   ): Promise<T> {
-    const read = await this.#l2?.read(key);
+    const read = await this.#readL2(key);
     if (read?.entry !== undefined) return this.#backfill(key, read.entry, ticket) as T;
     const value = await this.#factories.run(key, factory);
     if (value === undefined) return value;
@@ -255,6 +279,11 @@ export class TieredCache implements Cache {
     this.#keep(key, { value, createdAt: this.#options.clock.now() }, ttlMs, ticket);
     if (read !== undefined) this.#l2?.fill({ key, value, ttlMs }, read.fence);
     return value;
+  }
+
+  async #readL2(key: string): Promise<RemoteRead | undefined> {
+    const l2 = this.#l2;
+    return l2 && new Promise((resolve) => l2.read(key, resolve));
   }
 
   #backfill(key: string, entry: RemoteEntry, ticket: Ticket): unknown {

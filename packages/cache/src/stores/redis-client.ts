@@ -9,6 +9,7 @@ export interface RedisClient {
   /** `'ready'` when commands are taken. */
   readonly status: string;
   pipeline(commands: unknown[][]): { exec(): Promise<PipelineReplies> };
+  mgetBuffer(keys: string[]): Promise<(Buffer | null)[]>;
   connect(): Promise<unknown>;
   duplicate(): RedisClient;
   subscribe(...channels: string[]): Promise<unknown>;

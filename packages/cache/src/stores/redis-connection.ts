@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { CacheError } from '../errors.js';
 import type { PipelineReplies, RedisClient } from './redis-client.js';
 import type { Script } from './redis-scripts.js';
+import { ServerClock } from './server-clock.js';
 
 const ENDED = ['end', 'close', 'error'];
 
@@ -42,7 +43,11 @@ export class RedisConnection {
   #closed = false;
   /** Scripts that the server of this connection has seen. */
   readonly #seen = new Set<Script>();
-  readonly #forget = (): void => this.#seen.clear();
+  readonly #time = new ServerClock();
+  readonly #forget = (): void => {
+    this.#seen.clear();
+    this.#time.forget();
+  };
 
   constructor(source: RedisClient | string) {
     this.#own = typeof source === 'string';
@@ -61,6 +66,34 @@ export class RedisConnection {
     this.#checkOpen();
     if (this.#client.status !== 'ready') throw unavailable(this.#client.status);
     return this.#client;
+  }
+
+  /** Reads keys, and tells the server's time: asked together with them now and then, known in between. */
+  async read(keys: string[]): Promise<{ values: readonly (Buffer | null)[]; now: number }> {
+    const client = this.#ready() ?? (await this.client());
+    if (this.#time.now() === undefined) return this.#readWithTime(keys);
+    const values = await client.mgetBuffer(keys);
+    const now = this.#time.now();
+    return now === undefined ? this.#readWithTime(keys) : { values, now };
+  }
+
+  async #readWithTime(
+    keys: readonly string[],
+  ): Promise<{ values: readonly (Buffer | null)[]; now: number }> {
+    const askedAt = performance.now();
+    const [values, time] = (await this.send([['mgetBuffer', ...keys], ['time']])) as [
+      (Buffer | null)[],
+      [string, string],
+    ];
+    this.#time.set(time, askedAt);
+    return { values, now: Number(time[0]) * 1_000 + Number(time[1]) / 1_000 };
+  }
+
+  /** The client where nothing has to be waited for. */
+  #ready(): RedisClient | undefined {
+    return !this.#closed && this.#first !== undefined && this.#client.status === 'ready'
+      ? this.#client
+      : undefined;
   }
 
   /** Sends commands in one write; fails when one of them does. */

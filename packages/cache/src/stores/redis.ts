@@ -74,20 +74,21 @@ class RedisStore implements CacheStore {
   }
 
   async getMany(namespace: string, keys: readonly string[]): Promise<readonly StoreRead[]> {
+    if (keys.length <= KEYS_A_COMMAND)
+      return keys.length === 0 ? [] : this.#getPart(namespace, keys);
     const parts = [...chunks(keys)].map((part) => this.#getPart(namespace, part));
     return (await Promise.all(parts)).flat();
   }
 
   async #getPart(namespace: string, keys: readonly string[]): Promise<readonly StoreRead[]> {
-    const redisKeys = keys.map((key) => this.#entryKey(namespace, key));
-    const [values, time] = (await this.#connection.send([
-      ['mgetBuffer', this.#epochKey(namespace), ...redisKeys],
-      ['time'],
-    ])) as [(Buffer | null)[], [string, string]];
-    const [epoch, ...entries] = values;
-    const known = epoch?.toString('latin1') ?? (await this.#firstEpoch(namespace));
-    const now = Number(time[0]) * 1_000 + Number(time[1]) / 1_000;
-    return entries.map((entry) => parseEntry(entry, known, now));
+    const redisKeys = [this.#epochKey(namespace)];
+    const start = `${this.#tagged(namespace)}:e:`;
+    for (const key of keys) redisKeys.push(start + key);
+    const { values, now } = await this.#connection.read(redisKeys);
+    const epoch = values[0]?.toString('latin1') ?? (await this.#firstEpoch(namespace));
+    const reads: StoreRead[] = [];
+    for (let i = 1; i < redisKeys.length; i += 1) reads.push(parseEntry(values[i], epoch, now));
+    return reads;
   }
 
   /** Makes the namespace's epoch, unless another process is first: a fence needs one. */
