@@ -12,8 +12,13 @@ export interface TestServer {
   stop(): Promise<void>;
   /** SIGKILL, and waits until it is gone. Its folder stays for {@link TestServer.restart}. */
   kill(): Promise<void>;
-  /** Starts it again on the same port and folder; kills it first when it still runs. */
-  restart(): Promise<void>;
+  /**
+   * Starts it again on the same port and folder; ends it first when it still runs.
+   *
+   * @param signal - what ends it, such as `'SIGQUIT'` for an immediate shutdown of PostgreSQL
+   * @defaultValue `'SIGKILL'`
+   */
+  restart(signal?: NodeJS.Signals): Promise<void>;
   /** Freezes the process (SIGSTOP): connections stay open and nothing answers. */
   pause(): void;
   /** Ends {@link TestServer.pause}. */
@@ -33,8 +38,8 @@ export interface TestServerParts {
 /** Runs a server from its parts. */
 export async function testServer(parts: TestServerParts): Promise<TestServer> {
   let running = await parts.start();
-  const kill = async () => {
-    running.signal('SIGKILL');
+  const end = async (signal: NodeJS.Signals) => {
+    running.signal(signal);
     await running.ended();
   };
   return {
@@ -48,9 +53,9 @@ export async function testServer(parts: TestServerParts): Promise<TestServer> {
       await running.stop();
       parts.remove();
     },
-    kill,
-    restart: async () => {
-      await kill();
+    kill: () => end('SIGKILL'),
+    restart: async (signal = 'SIGKILL') => {
+      await end(signal);
       running = await parts.start();
     },
     pause: () => running.signal('SIGSTOP'),

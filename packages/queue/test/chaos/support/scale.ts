@@ -1,5 +1,5 @@
 /** Whether this is the long run (`npm run test:soak`). */
-const isSoak: boolean = process.env.HOLDFAST_SOAK === '1';
+export const isSoak: boolean = process.env.HOLDFAST_SOAK === '1';
 
 /** A number for the short run, and one for the long one. */
 export const scaled = (short: number, long: number): number => (isSoak ? long : short);

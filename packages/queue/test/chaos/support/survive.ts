@@ -40,12 +40,12 @@ export async function survive(trouble: Trouble): Promise<void> {
     await trouble.settled?.();
     for (let n = 0; n < (trouble.processes ?? 2); n++) crew.start();
     await eventually('they work', () => crew.errors.length > 0 || crew.begun > tasks / 10);
+    expect(crew.done().length, 'it happens in the middle').toBeLessThan(tasks);
     const producing = forgetful ? undefined : produce(store);
     const figures = await trouble.happen(crew, store);
     const overAt = monotonicMs();
     const produced = await producing?.end();
     ids.push(...(produced?.acknowledged ?? []));
-    expect(crew.done().length, 'it happened in the middle').toBeLessThan(ids.length);
     await untilWorkedOff(store, crew, 120_000);
     const restMs = monotonicMs() - overAt;
     await crew.end();
@@ -64,8 +64,12 @@ export async function survive(trouble: Trouble): Promise<void> {
       gaps: 0,
       violations: [],
     });
-    expect(await countsOf(store)).toMatchObject({ completed: ids.length, dead: 0, cancelled: 0 });
-    expect(history.in('completed').sort()).toEqual([...ids].sort());
+    const completed = new Set(history.in('completed'));
+    expect(ids.filter((id) => !completed.has(id))).toEqual([]);
+    // An enqueue whose answer was lost may have been one.
+    expect(completed.size - ids.length).toBeLessThanOrEqual(produced?.refused ?? 0);
+    const { size } = completed;
+    expect(await countsOf(store)).toMatchObject({ completed: size, dead: 0, cancelled: 0 });
     expect(repeated(crew.done(forgetful ? overAt : 0))).toEqual([]);
   } finally {
     await crew.killAll();

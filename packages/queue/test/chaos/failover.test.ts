@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findRedis } from '../../../../test-services/redis.js';
+import { buildProgram, type Program } from './support/program.js';
+import { type SentinelPair, startSentinelPair } from './support/redis-sentinel.js';
+import { isSoak, pause, scaled } from './support/scale.js';
+import { survive } from './support/survive.js';
+
+const TIMEOUT_MS = scaled(90_000, 300_000);
+const SETTINGS = { tasks: scaled(600, 2_500), handlerMs: 40 };
+
+describe.skipIf(findRedis() === undefined)('workers on a Redis that fails over', () => {
+  let program: Program;
+  let pair: SentinelPair | undefined;
+  beforeAll(async () => {
+    program = await buildProgram('worker');
+  });
+  afterAll(async () => {
+    await pair?.stop();
+    await program?.remove();
+  });
+
+  async function startPair(): Promise<SentinelPair> {
+    await pair?.stop();
+    pair = await startSentinelPair();
+    return pair;
+  }
+
+  it(
+    'lose nothing and do nothing twice when writes stand still for it',
+    async () => {
+      const { address, sentinel, primary, promoted, replicated } = await startPair();
+      const happen = async (): Promise<object> => {
+        const former = await primary();
+        await former.direct.call('client', 'pause', 5_000, 'write');
+        await replicated();
+        await sentinel.call('sentinel', 'failover', 'main');
+        await promoted(former);
+        return {};
+      };
+      const title = 'Sentinel, planned fail-over';
+      await survive({ title, program, address, ...SETTINGS, happen });
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'go on with what the replica had when the primary was killed',
+    async () => {
+      const { address, primary, promoted, replicated } = await startPair();
+      const happen = async (): Promise<object> => {
+        const former = await primary();
+        await former.server.kill();
+        await promoted(former);
+        return {};
+      };
+      const trouble = { title: 'Sentinel, primary killed', program, address, ...SETTINGS };
+      await survive({ ...trouble, settled: replicated, happen, forgetful: true });
+    },
+    TIMEOUT_MS,
+  );
+
+  // Half a minute: the Sentinel takes its time to tell who comes back.
+  it.runIf(isSoak)(
+    'go on with what the replica had when the primary was frozen, and comes back as a replica',
+    async () => {
+      const { address, primary, promoted, replicated } = await startPair();
+      const happen = async (): Promise<object> => {
+        const former = await primary();
+        former.server.pause();
+        await promoted(former);
+        await pause(500);
+        former.server.resume(); // it takes itself for the primary, until the Sentinel tells it
+        await expect
+          .poll(async () => String(await former.direct.info('replication')), { timeout: 30_000 })
+          .toContain('role:slave');
+        return {};
+      };
+      const trouble = { title: 'Sentinel, primary frozen', program, address, ...SETTINGS };
+      await survive({ ...trouble, settled: replicated, happen, forgetful: true });
+    },
+    TIMEOUT_MS,
+  );
+});
