@@ -71,13 +71,13 @@ for (const database of testDatabases()) {
       stop = true;
       await producing;
       await reached(sent);
+      await Promise.all([worker.close(), other.close()]);
       const admin = new QueueAdmin({ store: second });
       expect(await admin.counts('q')).toMatchObject({ ready: 0, scheduled: 0, leased: 0, dead: 0 });
       expect((await admin.list({ filter: { queue: 'q' }, limit: 1 })).items[0]).toMatchObject({
         state: 'completed',
         attempts: 1,
       });
-      await Promise.all([worker.close(), other.close()]);
       await Promise.all([store.close(), second.close()]);
     });
 

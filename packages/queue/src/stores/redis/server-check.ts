@@ -1,3 +1,4 @@
+import { QueueError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
 import type { RedisConnection } from './connection.js';
 
@@ -41,4 +42,22 @@ async function readSettings(connection: RedisConnection): Promise<Map<string, st
     return undefined;
   }
   return settings;
+}
+
+/**
+ * What is kept under a prefix, and how. Scripts travel with the process that calls them, so processes of two versions
+ * of this library work on the same keys: a version that keeps something in another way gives it another number.
+ */
+const LAYOUT = '1';
+
+/** @throws QueueError `QUEUE_UNSUPPORTED` where a later version of this library has changed how tasks are kept */
+export async function checkLayout(connection: RedisConnection, base: string): Promise<void> {
+  const key = `${base}:layout`;
+  await connection.call('set', [key, LAYOUT, 'NX']);
+  const found = String(await connection.call('get', [key]));
+  if (found === LAYOUT) return;
+  const text = `The tasks at ${base} are kept in layout ${found}, and this version knows layout ${LAYOUT} only`;
+  throw new QueueError('QUEUE_UNSUPPORTED', `${text}: update @holdfast/queue`, {
+    details: { key, found, known: LAYOUT },
+  });
 }

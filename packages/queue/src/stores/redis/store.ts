@@ -38,7 +38,7 @@ import { checkBatch, enqueueArgs, exchangeArgs, patchArg } from './requests.js';
 import { RedisSchedules } from './schedules.js';
 import type { Script } from './script.js';
 import { type Scripts, scripts } from './scripts.js';
-import { checkServer } from './server-check.js';
+import { checkLayout, checkServer } from './server-check.js';
 import { Tokens } from './tokens.js';
 
 /** What a {@link RedisStore} is made of. */
@@ -242,6 +242,7 @@ export class RedisStore implements QueueStore {
   async #look(): Promise<void> {
     try {
       await this.#connection.call('ping');
+      await checkLayout(this.#connection, this.#base);
       this.#durable = await checkServer(this.#connection, this.#logger);
     } catch (error) {
       this.#migration = undefined; // the next call tries again
