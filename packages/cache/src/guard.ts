@@ -6,6 +6,7 @@ import {
   handleAll,
 } from 'cockatiel';
 import type { Clock } from './clock.js';
+import { Deadlines } from './deadlines.js';
 import { CacheError, isCacheError } from './errors.js';
 import type { Logger } from './logger.js';
 import type { ResolvedResilience } from './options.js';
@@ -15,7 +16,7 @@ export type Guarded<T> = { readonly value: T } | undefined;
 
 /** Keeps the faults of a store away from callers: time limit, circuit breaker, counters. */
 export class Guard {
-  readonly #clock: Clock;
+  readonly #deadlines: Deadlines;
   readonly #timeoutMs: number;
   readonly #logger: Logger;
   readonly #breaker: CircuitBreakerPolicy;
@@ -25,7 +26,7 @@ export class Guard {
   onOpen: () => void = () => undefined;
 
   constructor(options: ResolvedResilience, clock: Clock, logger: Logger, fields: object) {
-    this.#clock = clock;
+    this.#deadlines = new Deadlines(options.timeoutMs, clock);
     this.#timeoutMs = options.timeoutMs;
     this.#logger = logger;
     // Only `probe` runs while the circuit is not closed, at its own pace: the breaker need not wait as well.
@@ -75,15 +76,15 @@ export class Guard {
       const expire = (): void =>
         reject(new CacheError('CACHE_TIMEOUT', `No answer within ${this.#timeoutMs} ms`));
       // After a stall of the event loop timers run before sockets are read: the answer may be there already.
-      const timer = this.#clock.setTimeout(() => setImmediate(expire), this.#timeoutMs);
+      const pending = this.#deadlines.add(() => setImmediate(expire));
       const running = async (): Promise<T> => operation();
       running().then(
         (value) => {
-          timer.clear();
+          this.#deadlines.done(pending);
           resolve(value);
         },
         (err: unknown) => {
-          timer.clear();
+          this.#deadlines.done(pending);
           reject(err);
         },
       );
