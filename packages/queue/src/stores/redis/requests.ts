@@ -77,6 +77,13 @@ function headOf(task: NewTask): Arg[] {
   return ['s', queue, name, 0, ...times, moreOf(task)];
 }
 
+/** The arguments of ENQUEUE_ONE; undefined where the task is more than plain. */
+export function enqueueOneArgs(task: NewTask): Arg[] | undefined {
+  if (!isPlain(task)) return undefined;
+  const [, queue = '', name = '', , head = '', names = ''] = plainHeadOf(task);
+  return [queue, name, head, names, task.id, `1 ${task.payload}`];
+}
+
 const COUNT_AT = 3;
 
 /** The arguments of ENQUEUE, after others. */
@@ -138,7 +145,7 @@ export interface ExchangeArgs {
 export interface ExchangeNames {
   readonly token: string;
   readonly answered: string;
-  /** See PARKING in lua/hand-over.ts. */
+  /** See UNPARK in lua/hand-over.ts. */
   readonly heard: string;
 }
 

@@ -1,6 +1,7 @@
 import { ALTER, CONTROL, STATS } from './lua/admin.js';
 import { withConstants } from './lua/constants.js';
 import { ENQUEUE } from './lua/enqueue.js';
+import { ENQUEUE_ONE } from './lua/enqueue-one.js';
 import { EXCHANGE } from './lua/exchange.js';
 import { FIND, FIND_IDS } from './lua/find.js';
 import { FINISH, FINISH_CALL } from './lua/finish.js';
@@ -15,6 +16,7 @@ import { TASKS } from './lua/tasks.js';
 import { type Script, script } from './script.js';
 
 type Name =
+  | 'enqueueOne'
   | 'enqueue'
   | 'exchange'
   | 'sweep'
@@ -33,6 +35,7 @@ type Name =
 /** Those that have a short way, and make what the long one needs only when they take it. */
 const WHOLE: Readonly<Partial<Record<Name, string>>> = {
   enqueue: ENQUEUE,
+  enqueueOne: ENQUEUE_ONE,
   exchange: EXCHANGE,
   fire: FIRE,
 };

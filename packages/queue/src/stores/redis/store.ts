@@ -34,7 +34,7 @@ import { minutesReply, readEvents } from './journal.js';
 import { RedisListener } from './listener.js';
 import { SERVER_CLOCK } from './lua/head.js';
 import { claimedOf, enqueueReply, exchangeReply, statsReply, sweepReply } from './replies.js';
-import { checkBatch, enqueueArgs, exchangeArgs, patchArg } from './requests.js';
+import { checkBatch, enqueueArgs, enqueueOneArgs, exchangeArgs, patchArg } from './requests.js';
 import { RedisSchedules } from './schedules.js';
 import type { Script } from './script.js';
 import { type Scripts, scripts } from './scripts.js';
@@ -117,7 +117,12 @@ export class RedisStore implements QueueStore {
       throw invalidOption('options.tx', 'absent: the Redis store has no transactions', options.tx);
     }
     checkBatch(tasks);
-    if (tasks.length === 0) return [];
+    const [first] = tasks;
+    if (first === undefined) return [];
+    const one = tasks.length === 1 ? enqueueOneArgs(first) : undefined;
+    if (one !== undefined && (await this.#run(this.#scripts.enqueueOne, one)) === 1) {
+      return [{ outcome: 'added', id: first.id }];
+    }
     return enqueueReply(await this.#run(this.#scripts.enqueue, enqueueArgs(tasks)), tasks);
   }
 

@@ -16,7 +16,7 @@ local function claimPlain(q, ids)
     end
   end
   local leases, deadlines, at, waited, longest = {}, {}, 0, 0, 0
-  local deadline = string.format('%.0f', now + lease)
+  local deadline = string.format('%d', now + lease)
   local line, size, start, name, due, text = nil, 0, 1, nil, nil, nil
   -- Tasks of one call have one head, and so one lease.
   local function ends(last)
@@ -74,7 +74,7 @@ end
 -- Leases tasks that are not plain; those of no group, children or parents without taking them apart.
 local function claim(q, some, count)
   local leased, size = struct.pack('>dd', now + lease, now), #worker
-  local deadline = string.format('%.0f', now + lease)
+  local deadline = string.format('%d', now + lease)
   local metas, leases, m, waited, longest = {}, {}, 0, 0, 0
   for from = 1, count, CHUNK do
     local to = min(count, from + CHUNK - 1)

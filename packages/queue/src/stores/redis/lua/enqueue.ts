@@ -232,16 +232,11 @@ local function firstDue(q)
   return tonumber(redis.call('ZRANGE', P .. 'sched:' .. q, 0, 0, 'WITHSCORES')[2])
 end
 
--- What is kept of a plain task, but for the client's text.
-local function headOf(run, seq, vtime)
-  return 'P' .. run.head .. ',' .. string.format('%.17g', now) .. ',' .. math.ceil(now) .. ',' .. (vtime or '0') .. ','
-    .. string.format('%.0f', seq) .. ']\\n' .. run.names .. '\\n'
-end
-
 local function addPlain(run, seq)
   local q, ids, n = run.queue, run.ids, run.count
   local settings = redis.call('HMGET', P .. 'q:' .. q, 'vtime', 'indexed')
-  local head = headOf(run, seq, settings[1])
+  local head = 'P' .. run.head .. string.format(',%d,%d,%s,%d]\\n', now, math.ceil(now), settings[1] or '0', seq)
+    .. run.names .. '\\n'
   local rows, at = {}, run.first + 1
   if next(known) then
     local fresh = {}

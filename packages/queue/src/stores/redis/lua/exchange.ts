@@ -2,7 +2,7 @@ import { CLAIM_PLAIN, CLAIMS } from './claims.js';
 import { EXCHANGE_LONG } from './exchange-long.js';
 import { FINISH } from './finish.js';
 import { GROUPS } from './groups.js';
-import { PARKING } from './hand-over.js';
+import { PARK, UNPARK } from './hand-over.js';
 import { HEAD, TAIL } from './head.js';
 import { PRELUDE } from './prelude.js';
 import { QUEUES } from './queues.js';
@@ -35,7 +35,6 @@ local stale, extended, cancelled, segments = {}, {}, {}, {}
 -- What the worker is given, for the case that the answer is lost.
 local given = {}
 ${CLAIM_PLAIN}
-${PARKING}
 -- The short way to settle, for what is most of the work: plain tasks of which nothing is kept. All of one claim and
 -- one head have the same lease.
 local rest, restCount = {}, 0
@@ -99,10 +98,7 @@ end
 
 if restCount > 0 or extendCount > 0 or otherAt <= #ARGV then long().settle() end
 
-if heard ~= '' then
-  local lost = unpark(heard)
-  if lost ~= '' then long().again(lost) end
-end
+${UNPARK}
 local last = P .. 'last:' .. worker
 if answered ~= '' then
   local store, number = string.match(redis.call('GETRANGE', last, 0, 63), '^(%S+)%.(%d+) ')
@@ -133,11 +129,7 @@ for i = 9, 8 + queueCount do
   end
   if due and (not dueFirst or due < dueFirst) then dueFirst = due end
 end
-if park == '1' and limit > 0 then
-  local at = {}
-  for i = 9, 8 + queueCount do at[i - 8] = ARGV[i] end
-  parkAt(at)
-end
+${PARK}
 if #given > 0 then
   redis.call('SET', last, token .. ' ' .. table.concat(given, ' '), 'PX', math.ceil(3 * lease))
 end

@@ -6,27 +6,34 @@
  * it says how many it has heard, and is given the others.
  */
 
-/** In an exchange. */
-export const PARKING = `
--- Ends it. \`heard\`: for each token that may have parked the worker a space, it, =, and how many messages came. Returns
--- the claims that it has not heard of, a space before each.
-local function unpark(heard)
+/**
+ * Ends it, in an exchange. `heard`: for each token that may have parked the worker a space, it, =, and how many messages
+ * came. Gives the claims again that it has not heard of.
+ */
+export const UNPARK = `
+if heard ~= '' then
   local key, handed = P .. 'park:' .. worker, P .. 'handed:' .. worker
   local was = redis.call('HMGET', key, 'token', 'queues')
-  if not was[1] then return '' end
-  for _, q in ipairs(cjson.decode(was[2])) do redis.call('ZREM', P .. 'parked:' .. q, worker) end
-  local _, at = string.find(heard, ' ' .. was[1] .. '=', 1, true)
-  local lost = {}
-  if at then lost = redis.call('LRANGE', handed, string.match(heard, '^%d+', at + 1), -1) end
-  redis.call('DEL', key, handed)
-  return #lost > 0 and ' ' .. table.concat(lost, ' ') or ''
+  if was[1] then
+    for _, q in ipairs(cjson.decode(was[2])) do redis.call('ZREM', P .. 'parked:' .. q, worker) end
+    local _, at = string.find(heard, ' ' .. was[1] .. '=', 1, true)
+    local lost = at and redis.call('LRANGE', handed, string.match(heard, '^%d+', at + 1), -1) or {}
+    redis.call('DEL', key, handed)
+    if #lost > 0 then long().again(' ' .. table.concat(lost, ' ')) end
+  end
 end
+`;
 
-local function parkAt(at)
-  local key = P .. 'park:' .. worker
+/** Begins it, in an exchange that claimed less than it asked for. */
+export const PARK = `
+if park == '1' and limit > 0 then
+  local key, at = P .. 'park:' .. worker, {}
+  for i = 9, 8 + queueCount do
+    at[i - 8] = ARGV[i]
+    redis.call('ZADD', P .. 'parked:' .. ARGV[i], string.format('%d', now + lease), worker)
+  end
   redis.call('HSET', key, 'token', token, 'left', limit, 'lease', ARGV[2], 'queues', cjson.encode(at))
   redis.call('PEXPIRE', key, math.ceil(3 * lease))
-  for _, q in ipairs(at) do redis.call('ZADD', P .. 'parked:' .. q, now + lease, worker) end
 end
 `;
 

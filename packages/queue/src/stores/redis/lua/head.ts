@@ -44,11 +44,8 @@ export const SERVER_CLOCK = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 
-/**
- * What all scripts begin with. Making a function costs time, so there are few here: what only some calls need is made
- * when they do.
- */
-export const HEAD = `
+/** What a call knows and gathers. Making a function costs time: those that only some calls need are made when they do. */
+export const STATE = `
 local P = KEYS[1] .. ':'
 local META, LEASES = P .. 'meta', P .. 'leases'
 local min, max = math.min, math.max
@@ -60,7 +57,12 @@ local woken, ended = {}, {}
 local events, eventTexts, eventCount = {}, 0, 0
 -- Counts of this minute: queue → field → number.
 local counts = {}
+-- Settings and state of queues, read once a call.
+local queues = {}
+`;
 
+/** What most scripts need. */
+export const TOOLS = `
 local function event(kind, queue, subject, name, epoch, progress, times)
   local at = eventTexts
   events[at + 1], events[at + 2], events[at + 3] = kind, queue, subject
@@ -83,8 +85,6 @@ local function tallyMax(q, field, n)
   counts[q][field] = max(counts[q][field], n)
 end
 
--- Settings and state of a queue, read once a call.
-local queues = {}
 local function queueOf(q)
   local s = queues[q]
   if not s then
@@ -111,6 +111,9 @@ local function many(command, key, list)
 end
 `;
 
+/** What most scripts begin with. */
+export const HEAD: string = STATE + TOOLS;
+
 /** What all calls that change something end with. */
 export const TAIL = `
 for q in pairs(ended) do
@@ -119,7 +122,7 @@ for q in pairs(ended) do
   end
 end
 for q, new in pairs(counts) do
-  local key = P .. 'min:' .. string.format('%.0f', now - now % 60000) .. ':' .. q
+  local key = P .. 'min:' .. string.format('%d', now - now % 60000) .. ':' .. q
   local fields, n = {}, 0
   for field, count in pairs(new) do
     if count > 0 then
@@ -134,15 +137,15 @@ for q, new in pairs(counts) do
     for i = 1, n do
       local field, was = fields[i], tonumber(old[i] or 0)
       local count = (field == 'waitMaxMs' or field == 'runMaxMs') and max(was, new[field]) or was + new[field]
-      row[2 * i - 1], row[2 * i] = field, string.format('%.0f', count)
+      row[2 * i - 1], row[2 * i] = field, string.format('%d', count)
     end
     if redis.call('HSET', key, unpack(row)) > 0 then redis.call('PEXPIRE', key, 90000000) end
   end
 end
 if eventCount > 0 then
   local last = redis.call('INCRBY', P .. 'evseq', eventCount)
-  local id = string.format('%.0f-0', last)
-  redis.call('XADD', P .. 'events', id, string.format('%.0f %d', now, eventCount), table.concat(events, '\\0'))
+  local id = string.format('%d-0', last)
+  redis.call('XADD', P .. 'events', id, string.format('%d %d', now, eventCount), table.concat(events, '\\0'))
   -- Dropped some at a time.
   if last % 500 < eventCount then redis.call('XTRIM', P .. 'events', 'MINID', '~', max(0, last - 10000)) end
 end

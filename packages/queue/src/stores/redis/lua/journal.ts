@@ -30,7 +30,7 @@ export const MINUTES = `
 local found = {}
 local from = max(math.ceil(tonumber(ARGV[2]) / 60000) * 60000, now - now % 60000 - 90000000)
 for at = from, min(tonumber(ARGV[3]) - 1, now), 60000 do
-  local row = redis.call('HGETALL', P .. 'min:' .. string.format('%.0f', at) .. ':' .. ARGV[1])
+  local row = redis.call('HGETALL', P .. 'min:' .. string.format('%d', at) .. ':' .. ARGV[1])
   if #row > 0 then found[#found + 1] = {at, row} end
 end
 return found

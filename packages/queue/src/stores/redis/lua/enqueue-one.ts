@@ -1,0 +1,55 @@
+import { CLAIM_PLAIN, CLAIMS } from './claims.js';
+import { FINISH } from './finish.js';
+import { GROUPS } from './groups.js';
+import { HAND_OVER } from './hand-over.js';
+import { STATE, TAIL, TOOLS } from './head.js';
+import { PRELUDE } from './prelude.js';
+import { QUEUES } from './queues.js';
+import { TASKS } from './tasks.js';
+
+const WHOLE = [TOOLS, PRELUDE, QUEUES, GROUPS, TASKS, FINISH, CLAIM_PLAIN, CLAIMS, HAND_OVER];
+
+/**
+ * A single plain task, with as few commands and functions as there can be. ARGV: queue, name, JSON of [queue, name, most
+ * attempts, ms to keep it completed, dead but for its last bracket, JSON of [name, headers], id, `1 ` and the payload.
+ * Returns 0 where the id is taken: ENQUEUE has to look at it then.
+ */
+export const ENQUEUE_ONE: string = `
+${STATE}
+local q, id = ARGV[1], ARGV[5]
+local key = P .. 'q:' .. q
+local settings = redis.call('HMGET', key, 'vtime', 'indexed')
+local seq = redis.call('HINCRBY', key, 'seq', 1) - 1
+local row = 'P' .. ARGV[3] .. string.format(',%d,%d,%s,%d]\\n', now, math.ceil(now), settings[1] or '0', seq)
+  .. ARGV[4] .. '\\n' .. ARGV[6]
+if redis.call('HSETNX', META, id, row) == 0 then return 0 end
+local indexed = settings[2]
+if seq == 0 then
+  redis.call('SADD', P .. 'queues', q)
+  indexed = redis.call('EXISTS', P .. 'indexed') == 1
+  if indexed then redis.call('HSET', key, 'indexed', '1') end
+end
+if indexed then redis.call('ZADD', P .. 'ids:' .. q, 0, id) end
+local size = redis.call('RPUSH', P .. 'fifo:' .. q, id)
+
+local minute = P .. 'min:' .. string.format('%d', now - now % 60000) .. ':' .. q
+if redis.call('HINCRBY', minute, 'added', 1) == 1 then redis.call('PEXPIRE', minute, 90000000) end
+local last = redis.call('INCRBY', P .. 'evseq', 1)
+redis.call('XADD', P .. 'events', string.format('%d-0', last), string.format('%d 1', now),
+  'task.added\\0' .. q .. '\\0' .. id .. '\\0' .. ARGV[2] .. '\\0\\0')
+if last % 500 == 0 then redis.call('XTRIM', P .. 'events', 'MINID', '~', max(0, last - 10000)) end
+
+-- Workers that have found nothing sleep: the first of what is ready wakes them, or goes to one that is parked.
+if size > 1 or redis.call('EXISTS', P .. 'ready:' .. q) == 1 then return 1 end
+if redis.call('EXISTS', P .. 'parked:' .. q) == 1 then
+  local worker, lease, limit, segments, given
+${WHOLE.join('\n')}
+  handOver(q)
+  saveAll()
+  woken[q] = true
+${TAIL}
+else
+  redis.call('PUBLISH', P .. 'wake:' .. q, q)
+end
+return 1
+`;
