@@ -159,7 +159,7 @@ class MemoryStore implements QueueStore {
   async sweep(limit: number): Promise<SweepReport> {
     this.#open();
     const now = this.#clock.now();
-    const due = [...this.#tasks.leased].filter((task) => (task.leaseUntil ?? 0) <= now);
+    const due = [...this.#tasks.leased.values()].filter((task) => (task.leaseUntil ?? 0) <= now);
     due.sort((a, b) => (a.leaseUntil ?? 0) - (b.leaseUntil ?? 0));
     const died: { id: string; queue: string; name: string }[] = [];
     let lapsed = 0;

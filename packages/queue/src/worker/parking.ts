@@ -51,7 +51,7 @@ export class Parking {
 
   /** Forgets a claim that has ended. */
   ended(id: string): void {
-    this.#handed.delete(id);
+    if (this.#handed.size > 0) this.#handed.delete(id);
   }
 
   /** A task is handed over when it is enqueued, and after the worker was parked. */

@@ -114,8 +114,9 @@ export class Slots {
   pump(now: number = this.#settings.clock.now()): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    for (let at = now; this.#hasNext(); at = this.#settings.clock.now()) {
-      if (!this.#startNext(at)) break;
+    // The clock is read once for each start, and not after the last.
+    for (let at: number | undefined = now; this.#hasNext(); at = undefined) {
+      if (!this.#startNext(at ?? this.#settings.clock.now())) break;
     }
     this.#pumping = false;
     this.#host.freed();

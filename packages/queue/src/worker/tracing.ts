@@ -8,13 +8,22 @@ export interface Traced {
   readonly context: Context;
 }
 
+const NOTHING: Traced = { span: undefined, context: ROOT_CONTEXT };
+
 /** The span of one attempt; the producer's baggage is in its context either way. */
 export function traceAttempt(task: ClaimedTask): Traced {
   if (isTracing()) return attemptSpan(task);
-  return { span: undefined, context: propagation.extract(ROOT_CONTEXT, task.headers) };
+  const { headers } = task;
+  if (isEmpty(headers)) return NOTHING;
+  return { span: undefined, context: propagation.extract(ROOT_CONTEXT, headers) };
 }
 
 /** The span of one call of a batch handler. */
 export function traceBatch(tasks: readonly ClaimedTask[]): Traced {
-  return isTracing() ? batchSpan(tasks) : { span: undefined, context: ROOT_CONTEXT };
+  return isTracing() ? batchSpan(tasks) : NOTHING;
+}
+
+function isEmpty(headers: Readonly<Record<string, string>>): boolean {
+  for (const _ in headers) return false;
+  return true;
 }

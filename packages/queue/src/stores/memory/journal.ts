@@ -56,10 +56,12 @@ export class MemoryJournal {
 
   /** The counts of the minute that is. */
   minute(queue: string, now: number): Tally {
-    const at = now - (now % MINUTE_MS);
+    const last = this.#last;
     // Mostly the same as before: this is asked for with every claim and settlement.
-    if (this.#last !== undefined && this.#lastQueue === queue && this.#last.at === at)
-      return this.#last;
+    if (last !== undefined && this.#lastQueue === queue) {
+      if (now >= last.at && now < last.at + MINUTE_MS) return last;
+    }
+    const at = now - (now % MINUTE_MS);
     let minutes = this.#minutes.get(queue);
     if (minutes === undefined) {
       minutes = new Map();

@@ -24,7 +24,8 @@ const RECHECK_MS = 60_000;
 export class MemoryTasks {
   readonly byId: Map<string, MemoryTask> = new Map();
   readonly queues: Map<string, MemoryQueue> = new Map();
-  readonly leased: Set<MemoryTask> = new Set();
+  /** Those under a lease, by id: few, so that they are found at once however many wait. */
+  readonly leased: Map<string, MemoryTask> = new Map();
   readonly keys: MemoryKeys = new MemoryKeys((id) => this.isLive(id));
   readonly journal: MemoryJournal;
   readonly flows: MemoryFlows = new MemoryFlows(this);
@@ -76,7 +77,7 @@ export class MemoryTasks {
 
   /** The task under this lease, or under this lease until it lapsed. */
   #held({ id, epoch }: LeaseRef, worker: string): MemoryTask | undefined {
-    const task = this.byId.get(id);
+    const task = this.leased.get(id) ?? this.byId.get(id);
     if (task === undefined || task.epoch !== epoch || task.holder !== worker) return undefined;
     return task.state === 'leased' || task.state === 'ready' ? task : undefined;
   }
@@ -85,7 +86,7 @@ export class MemoryTasks {
   settle(settlement: Settlement, worker: string, now: number): 'ok' | 'stale' | 'cancelled' {
     const task = this.#held(settlement, worker);
     if (task === undefined) return 'stale';
-    this.leased.delete(task);
+    this.leased.delete(task.task.id);
     task.leaseUntil = null;
     if ('entry' in settlement) task.history.push(settlement.entry);
     if (task.cancelRequested) {
@@ -167,7 +168,7 @@ export class MemoryTasks {
       const queue = this.queue(task.task.queue);
       if (!queue.hasRoomToExtend()) return 'lost';
       queue.move(task, 'leased');
-      this.leased.add(task);
+      this.leased.set(task.task.id, task);
       if (task.group !== null) queue.admit(task.group, now);
     }
     task.leaseUntil = until;
@@ -196,7 +197,7 @@ export class MemoryTasks {
         const task = queue.claimable(now);
         if (task === undefined) break;
         queue.claimed(task, now);
-        this.leased.add(task);
+        this.leased.set(task.task.id, task);
         task.epoch++;
         task.attempts++;
         task.holder = worker;
@@ -217,7 +218,7 @@ export class MemoryTasks {
   /** Ends a lease nobody spoke for. */
   lapse(task: MemoryTask, now: number): 'lapsed' | 'died' | 'cancelled' {
     const { attempts: attempt, epoch, holder } = task;
-    this.leased.delete(task);
+    this.leased.delete(task.task.id);
     task.leaseUntil = null;
     task.history.push({
       kind: 'lapsed',
