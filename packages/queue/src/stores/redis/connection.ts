@@ -21,21 +21,32 @@ export class RedisConnection {
     this.#answerMs = answerMs;
   }
 
-  /** Runs a script by its name; gives the server its text when it does not know it. */
+  /** Runs a script, or what stands in for it when the server's memory is full: nothing was done then. */
   async run(script: Script, key: string, args: readonly (string | number)[]): Promise<unknown> {
-    const client = await this.#ready();
     try {
-      return await this.#answer(
-        client,
-        client.call('evalsha', [script.sha, 2, key, never(key), ...args]),
-      );
+      return await this.#evaluate(script, key, args);
     } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw refused(error);
+      if (script.whenFull === undefined || !isFull(error)) throw refused(error);
     }
-    const call = client.call('eval', [script.source, 2, key, never(key), ...args]);
-    return this.#answer(client, call).catch((error: unknown) => {
+    return this.#evaluate(script.whenFull, key, args).catch((error: unknown) => {
       throw refused(error);
     });
+  }
+
+  /** Runs a script by its name; gives the server its text when it does not know it. */
+  async #evaluate(
+    script: Script,
+    key: string,
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
+    const client = await this.#ready();
+    const call = client.call('evalsha', [script.sha, 2, key, never(key), ...args]);
+    try {
+      return await this.#answer(client, call);
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+    }
+    return this.#answer(client, client.call('eval', [script.source, 2, key, never(key), ...args]));
   }
 
   /** Runs a command. */
@@ -145,6 +156,9 @@ export async function becomesReady(
       client.connect().catch(() => undefined);
   });
 }
+
+const isFull = (error: unknown): boolean =>
+  error instanceof Error && error.message.includes('OOM command not allowed');
 
 /** What is said after the store was closed. */
 export const closed = (): QueueError => new QueueError('QUEUE_CLOSED', 'The Redis store is closed');

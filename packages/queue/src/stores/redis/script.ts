@@ -4,9 +4,18 @@ import { createHash } from 'node:crypto';
 export interface Script {
   readonly source: string;
   readonly sha: string;
+  /** What runs in its place when the server's memory is full; absent where it is refused then. */
+  readonly whenFull?: Script;
 }
 
-/** Makes a script of its text. */
-export function script(source: string): Script {
-  return { source, sha: createHash('sha1').update(source).digest('hex') };
+/**
+ * Makes a script of its text.
+ *
+ * @param isFreeing - runs whatever memory is in use
+ */
+export function script(source: string, isFreeing = false): Script {
+  const made = { source, sha: createHash('sha1').update(source).digest('hex') };
+  // Redis asks for memory before the first write of a script, never after it, so that none ends half-way. This one
+  // deletes a key that does not exist, which takes no memory.
+  return isFreeing ? { ...made, whenFull: script(`redis.call('DEL', KEYS[2])\n${source}`) } : made;
 }

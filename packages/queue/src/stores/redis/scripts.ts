@@ -54,6 +54,12 @@ const PARTS: Readonly<Partial<Record<Name, string>>> = {
   schedule: SCHEDULE,
 };
 
+/**
+ * Those that make room, or move what is there already: a server whose memory is full must not refuse them, or nobody
+ * could ever work off what fills it. Enqueues are refused.
+ */
+const FREEING: ReadonlySet<string> = new Set(['exchange', 'sweep', 'alter', 'control']);
+
 /** Every script of the store. */
 export type Scripts = Readonly<Record<Name, Script>>;
 
@@ -63,6 +69,6 @@ export function scripts(clock: string): Scripts {
   const made = [
     ...Object.entries(WHOLE),
     ...Object.entries(PARTS).map(([name, body]) => [name, [...before, body].join('\n')] as const),
-  ].map(([name, body]) => [name, script(withConstants(`${clock}\n${body}`))]);
+  ].map(([name, body]) => [name, script(withConstants(`${clock}\n${body}`), FREEING.has(name))]);
   return Object.fromEntries(made) as Scripts;
 }

@@ -53,8 +53,10 @@ const LAYOUT = '1';
 /** @throws QueueError `QUEUE_UNSUPPORTED` where a later version of this library has changed how tasks are kept */
 export async function checkLayout(connection: RedisConnection, base: string): Promise<void> {
   const key = `${base}:layout`;
-  await connection.call('set', [key, LAYOUT, 'NX']);
-  const found = String(await connection.call('get', [key]));
+  const read = (): Promise<unknown> => connection.call('get', [key]);
+  // Asked first: a server whose memory is full refuses to set it, and workers are needed there most.
+  if ((await read()) === null) await connection.call('set', [key, LAYOUT, 'NX']);
+  const found = String(await read());
   if (found === LAYOUT) return;
   const text = `The tasks at ${base} are kept in layout ${found}, and this version knows layout ${LAYOUT} only`;
   throw new QueueError('QUEUE_UNSUPPORTED', `${text}: update @holdfast/queue`, {

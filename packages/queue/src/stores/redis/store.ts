@@ -80,6 +80,7 @@ export class RedisStore implements QueueStore {
   readonly #schedules: RedisSchedules;
   readonly #tokens = new Tokens(randomBytes(6).toString('hex'));
   readonly #handovers = new Handovers();
+  readonly #features: readonly StoreFeature[];
   #durable: 'async' | 'commit' = 'async';
   #migration: Promise<void> | undefined;
   #closed = false;
@@ -87,6 +88,9 @@ export class RedisStore implements QueueStore {
   constructor(parts: RedisStoreParts) {
     const { source, prefix, logger, clock = SERVER_CLOCK, answerMs = ANSWER_MS } = parts;
     this.#connection = new RedisConnection(source, answerMs);
+    // In a Cluster, publishing tells only how many listen at the same node: whether a worker is there is not known.
+    const isCluster = 'isCluster' in source && source.isCluster === true;
+    this.#features = isCluster ? FEATURES.filter((feature) => feature !== 'handover') : FEATURES;
     this.#base = `${prefix}:{${prefix}:queue}`;
     this.#listener = new RedisListener(source, (queue) => `${this.#base}:wake:${queue}`);
     this.#logger = logger;
@@ -98,7 +102,7 @@ export class RedisStore implements QueueStore {
 
   /** `durable` is `commit` once a server that writes to the disk before it answers was seen, by {@link migrate}. */
   get traits(): StoreTraits {
-    return { durable: this.#durable, transactional: false, push: true, features: FEATURES };
+    return { durable: this.#durable, transactional: false, push: true, features: this.#features };
   }
 
   /** Connects, and looks at what the server may lose. There is nothing to make beforehand. */

@@ -122,13 +122,14 @@ let mood: 'lively' | 'quiet' = 'lively';
 process.stdin.on('data', () => {
   mood = 'quiet';
 });
-process.stdin.once('end', () => {
-  void worker.close().then(async () => {
-    await close();
-    process.exit();
-  });
+const started = startWorker();
+process.stdin.once('end', async () => {
+  await started;
+  await worker.close();
+  await close();
+  process.exit();
 });
-await startWorker();
+await started;
 while (mood === 'lively') {
   try {
     await any(acts)();
