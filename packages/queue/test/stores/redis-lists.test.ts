@@ -128,6 +128,21 @@ describe.skipIf(url === '')('long lists on Redis', () => {
     });
   });
 
+  it('keeps the result of each, whichever are alike, and whether anything else is kept', async () => {
+    await withKit(async (kit) => {
+      const results = [null, '1', '1', '""', null, null, '2', '1'];
+      const keep = [60_000, 0, 60_000, 60_000, 0, 60_000, 60_000, 0];
+      const ids = await kit.addAll(...keep.map((keepCompletedMs) => ({ keepCompletedMs })));
+      const claimed = await kit.claim('a', 10);
+      const settle = claimed.map((task, i) => kit.completed(task, results[i]));
+      expect(await kit.settle('a', ...settle)).toEqual(claimed.map(() => 'ok'));
+      const found = await kit.store.find({ ids }, { order: 'oldest', limit: 10 });
+      expect(found.map(({ id, result }) => [id, result])).toEqual(
+        ids.map((id, i) => [id, results[i]]).filter((_, i) => keep[i] !== 0),
+      );
+    });
+  });
+
   it('takes text that is no Unicode for what Redis makes of it', async () => {
     await withKit(async (kit) => {
       const id = await kit.add({ name: 'half \ud83d, \\ud83d and \u2028' });

@@ -158,24 +158,43 @@ export function exchangeArgs(
   const args: Arg[] = [worker, leaseMs, token, answered, heard, park ? 1 : 0, limit];
   args.push(queues.length, ...queues, extend.length);
   for (const { id, epoch, progress = '' } of extend) args.push(id, epoch, progress);
-  const countAt = args.push(0) - 1;
   const places: number[] = [];
   const others: number[] = [];
+  const ids: string[] = [];
+  const results = new Results();
   const seen = new Set<string>();
   for (const [index, settlement] of settle.entries()) {
     if (seen.has(settlement.id)) continue;
     seen.add(settlement.id);
-    if (withoutResult(settlement) && settlement.epoch === 1) {
+    if (settlement.outcome === 'completed' && settlement.epoch === 1) {
       places.push(index);
-      args.push(settlement.id);
+      ids.push(settlement.id);
+      results.add(settlement.result);
     } else {
       others.push(index);
     }
   }
-  args[countAt] = places.length;
+  args.push(ids.length, results.args.length / 2, ...results.args, ...ids);
   for (const index of others) args.push(...settlementArgs(settle[index] as Settlement));
   places.push(...others);
   return { args, places };
+}
+
+/** Results of leases one after the other: many have none, or the same. */
+class Results {
+  /** How many, and = and the result, or '' for none. */
+  readonly args: Arg[] = [];
+  #last: string | null | undefined;
+
+  add(result: string | null): void {
+    if (result === this.#last) {
+      const at = this.args.length - 2;
+      this.args[at] = (this.args[at] as number) + 1;
+      return;
+    }
+    this.#last = result;
+    this.args.push(1, result === null ? '' : `=${result}`);
+  }
 }
 
 function settlementArgs(settlement: Settlement): Arg[] {

@@ -77,7 +77,16 @@ local function settleRest()
   for i = 1, #rest do ids[n + i] = ARGV[doneAt + rest[i] - 1] end
   model()
   read(ids)
-  for i = 1, #rest do settle(rest[i], ARGV[doneAt + rest[i] - 1], '1', 'n') end
+  local at, first = resultsAt, 1
+  for i = 1, #rest do
+    while rest[i] >= first + tonumber(ARGV[at]) do
+      first = first + tonumber(ARGV[at])
+      at = at + 2
+    end
+    local result = ARGV[at + 1]
+    local outcome = result == '' and 'n' or 'c'
+    settle(rest[i], ARGV[doneAt + rest[i] - 1], '1', outcome, false, 0, string.sub(result, 2))
+  end
   local place = doneCount
   for i = otherAt, #ARGV, 6 do
     place = place + 1

@@ -11,7 +11,8 @@ import { TASKS } from './tasks.js';
 /**
  * ARGV: worker, lease in ms, token of this exchange, token of the last one that was answered ('' where none was lost),
  * what was heard while it was parked ('' when it was not; see hand-over.ts), '1' to park it, most tasks to claim, number of queues, the queues; number of leases to extend, then id, epoch and progress ('' for none) of
- * each; number of leases of epoch 1 completed without a result, then the id of each; then id, epoch, outcome ('c', 'r',
+ * each; number of leases of epoch 1 that were completed; number of results, then for each how many of these have it, one
+ * after the other, and = and the result or '' for none; then the ids of these leases; then id, epoch, outcome ('c', 'r',
  * 'd', 'b', or 'n' for completed without a result), '1' when the next is absolute, delay or time, and result or history
  * entry of each of the others.
  *
@@ -27,8 +28,9 @@ local wanted, queueCount = tonumber(ARGV[7]), tonumber(ARGV[8])
 local limit = wanted
 local extendAt = 10 + queueCount
 local extendCount = tonumber(ARGV[extendAt - 1])
-local doneAt = extendAt + 3 * extendCount + 1
-local doneCount = tonumber(ARGV[doneAt - 1])
+local resultsAt = extendAt + 3 * extendCount + 2
+local doneCount, resultCount = tonumber(ARGV[resultsAt - 2]), tonumber(ARGV[resultsAt - 1])
+local doneAt = resultsAt + 2 * resultCount
 local otherAt = doneAt + doneCount
 
 local stale, extended, cancelled, segments = {}, {}, {}, {}
