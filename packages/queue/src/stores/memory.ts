@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../clock.js';
 import { QueueError } from '../errors.js';
-import { clockOption, integerOption, invalidOption, knownOptions, shown } from '../options.js';
+import { clockOption, integerOption, knownOptions } from '../options.js';
 import type {
   Alteration,
   Edit,
@@ -18,12 +18,12 @@ import type {
   ScheduleFilter,
   ScheduleOp,
   ScheduleRecord,
-  StoreFeature,
   StoreTraits,
   SweepReport,
   TaskFilter,
   TaskRecord,
 } from '../store.js';
+import { COMMON_FEATURES, checkBatch, refuseTransaction } from './common.js';
 import { changeTask, fits } from './memory/changes.js';
 import { MemoryJournal } from './memory/journal.js';
 import { MemoryQueue } from './memory/queue.js';
@@ -42,29 +42,13 @@ export interface MemoryStoreOptions {
   events?: number;
 }
 
-const FEATURES: readonly StoreFeature[] = [
-  'dedup',
-  'limits',
-  'groups',
-  'flows',
-  'schedules',
-  'cancel',
-  'redrive',
-  'filters',
-  'edits',
-  'move',
-  'progress',
-  'events',
-  'metrics',
-];
-
 class MemoryStore implements QueueStore {
   readonly name = 'memory';
   readonly traits: StoreTraits = {
     durable: 'none',
     transactional: false,
     push: true,
-    features: FEATURES,
+    features: COMMON_FEATURES,
   };
   readonly #clock: Clock;
   readonly #journal: MemoryJournal;
@@ -90,21 +74,8 @@ class MemoryStore implements QueueStore {
     options?: { tx?: undefined },
   ): Promise<EnqueueOutcome[]> {
     this.#open();
-    if (options?.tx !== undefined) {
-      throw invalidOption('options.tx', 'absent: the memory store has no transactions', options.tx);
-    }
-    const ids = new Set<string>();
-    for (const { id, waitFor } of tasks) {
-      if (this.#tasks.byId.has(id) || ids.has(id)) {
-        throw new QueueError('QUEUE_TASK_CONFLICT', `There is a task ${id} already`);
-      }
-      const unknown = waitFor?.ids.find((child) => !ids.has(child));
-      if (unknown !== undefined) {
-        const text = `Task ${id} waits for ${shown(unknown)}, which does not come before it`;
-        throw new QueueError('QUEUE_INPUT_INVALID', text);
-      }
-      ids.add(id);
-    }
+    refuseTransaction(this.name, options?.tx);
+    checkBatch(tasks, (id) => this.#tasks.byId.has(id));
     const now = this.#clock.now();
     const placed = new Map<string, string>();
     const outcomes = tasks.map((task) => {

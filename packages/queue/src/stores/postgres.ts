@@ -25,6 +25,7 @@ import type {
   TaskFilter,
   TaskRecord,
 } from '../store.js';
+import { COMMON_FEATURES } from './common.js';
 import { Enqueuer } from './postgres/enqueuer.js';
 import { Exchanger } from './postgres/exchanger.js';
 import { Journal } from './postgres/journal.js';
@@ -59,22 +60,7 @@ const SCHEMA = /^[a-z_][a-z0-9_]{0,47}$/;
 /** More candidates than changes asked for: a few may turn out not to fit. */
 const SPARE_CANDIDATES = 1_000;
 
-const FEATURES: readonly StoreFeature[] = [
-  'dedup',
-  'limits',
-  'groups',
-  'flows',
-  'schedules',
-  'cancel',
-  'redrive',
-  'filters',
-  'edits',
-  'move',
-  'progress',
-  'events',
-  'metrics',
-  'completeIn',
-];
+const FEATURES: readonly StoreFeature[] = [...COMMON_FEATURES, 'completeIn'];
 
 class PostgresStore implements QueueStore<PostgresTransaction> {
   readonly name = 'postgres';

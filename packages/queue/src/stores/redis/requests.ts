@@ -1,5 +1,3 @@
-import { QueueError } from '../../errors.js';
-import { shown } from '../../options.js';
 import type { ExchangeRequest, NewTask, QueuePatch, Settlement, When } from '../../store.js';
 
 type Arg = string | number;
@@ -108,20 +106,6 @@ export function enqueueArgs(tasks: readonly NewTask[], args: Arg[] = []): Arg[] 
   }
   if (first !== undefined) args[countAt] = count;
   return args;
-}
-
-/** Refuses a batch that has an id twice, or a task that waits for one that does not come before it. */
-export function checkBatch(tasks: readonly NewTask[]): void {
-  const ids = new Set<string>();
-  for (const { id, waitFor } of tasks) {
-    if (ids.has(id)) throw new QueueError('QUEUE_TASK_CONFLICT', `There is a task ${id} already`);
-    const unknown = waitFor?.ids.find((child) => !ids.has(child));
-    if (unknown !== undefined) {
-      const text = `Task ${id} waits for ${shown(unknown)}, which does not come before it`;
-      throw new QueueError('QUEUE_INPUT_INVALID', text);
-    }
-    ids.add(id);
-  }
 }
 
 const OUTCOMES = { completed: 'c', retry: 'r', dead: 'd', released: 'b' } as const;

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { QueueError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
-import { invalidOption } from '../../options.js';
 import type {
   Alteration,
   ClaimedTask,
@@ -26,6 +25,7 @@ import type {
   TaskFilter,
   TaskRecord,
 } from '../../store.js';
+import { COMMON_FEATURES, checkBatch, refuseTransaction } from '../common.js';
 import { alterTasks, findTasks } from './admin.js';
 import type { RedisAddress, RedisClient } from './client.js';
 import { ANSWER_MS, RedisConnection } from './connection.js';
@@ -34,7 +34,7 @@ import { minutesReply, readEvents } from './journal.js';
 import { RedisListener } from './listener.js';
 import { SERVER_CLOCK } from './lua/head.js';
 import { claimedOf, enqueueReply, exchangeReply, statsReply, sweepReply } from './replies.js';
-import { checkBatch, enqueueArgs, enqueueOneArgs, exchangeArgs, patchArg } from './requests.js';
+import { enqueueArgs, enqueueOneArgs, exchangeArgs, patchArg } from './requests.js';
 import { RedisSchedules } from './schedules.js';
 import type { Script } from './script.js';
 import { type Scripts, scripts } from './scripts.js';
@@ -52,22 +52,7 @@ export interface RedisStoreParts {
   readonly answerMs?: number;
 }
 
-const FEATURES: readonly StoreFeature[] = [
-  'dedup',
-  'limits',
-  'groups',
-  'flows',
-  'schedules',
-  'cancel',
-  'redrive',
-  'filters',
-  'edits',
-  'move',
-  'progress',
-  'events',
-  'metrics',
-  'handover',
-];
+const FEATURES: readonly StoreFeature[] = [...COMMON_FEATURES, 'handover'];
 
 /** Tasks in Redis. */
 export class RedisStore implements QueueStore {
@@ -117,9 +102,7 @@ export class RedisStore implements QueueStore {
     options?: { readonly tx?: undefined },
   ): Promise<EnqueueOutcome[]> {
     this.#open();
-    if (options?.tx !== undefined) {
-      throw invalidOption('options.tx', 'absent: the Redis store has no transactions', options.tx);
-    }
+    refuseTransaction(this.name, options?.tx);
     checkBatch(tasks);
     const [first] = tasks;
     if (first === undefined) return [];
