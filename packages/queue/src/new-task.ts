@@ -1,5 +1,7 @@
 import type { Duration } from './duration.js';
 import {
+  DATE_RULE,
+  dateMs,
   durationOption,
   integerOption,
   invalidOption,
@@ -247,9 +249,8 @@ function whenOf({ delay, runAt }: NewTaskOptions, place: Place): When {
   }
   if (delay !== undefined)
     throw invalidOption(optionPath(place, 'delay'), 'absent where runAt is given', delay);
-  const atMs = runAt instanceof Date ? runAt.getTime() : Number.NaN;
-  if (!(atMs >= 0))
-    throw invalidOption(optionPath(place, 'runAt'), 'a valid date since 1970', runAt);
+  const atMs = dateMs(runAt);
+  if (Number.isNaN(atMs)) throw invalidOption(optionPath(place, 'runAt'), DATE_RULE, runAt);
   return { atMs };
 }
 

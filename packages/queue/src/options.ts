@@ -51,6 +51,25 @@ export function invalidOption(path: string, rule: string, value: unknown): Queue
 /** Longest duration accepted: a hundred years keeps every date a store computes in range. */
 const MAX_DURATION_MS = 100 * 365 * 86_400_000;
 
+/** The end of the year 9999: later dates have no ISO text of four digits, and some stores no room. */
+const MAX_DATE_MS = 253_402_300_799_999;
+
+/** The rule for dates. */
+export const DATE_RULE = 'a valid date since 1970, up to 9999';
+
+/** Milliseconds of a date since 1970; `NaN` where there is none. */
+export function dateMs(date: unknown): number {
+  const ms = date instanceof Date ? date.getTime() : Number.NaN;
+  return ms >= 0 && ms <= MAX_DATE_MS ? ms : Number.NaN;
+}
+
+/** Milliseconds of a duration as options have them; `NaN` where it is none. */
+export function durationWithin(value: unknown): number {
+  const known = typeof value === 'number' || typeof value === 'string';
+  const ms = known ? durationMs(value as Duration) : Number.NaN;
+  return ms <= MAX_DURATION_MS ? ms : Number.NaN;
+}
+
 /** Milliseconds of an option, or its default. */
 export function durationOption(
   path: string,
@@ -59,9 +78,8 @@ export function durationOption(
   min = 0,
 ): number {
   if (value === undefined) return fallback;
-  const known = typeof value === 'number' || typeof value === 'string';
-  const ms = known ? durationMs(value) : Number.NaN;
-  if (ms >= min && ms <= MAX_DURATION_MS) return ms;
+  const ms = durationWithin(value);
+  if (ms >= min) return ms;
   const rule = `a duration of at least ${min} ms, such as 500 or '30s'`;
   throw invalidOption(path, rule, value);
 }

@@ -1,5 +1,7 @@
 import type { Duration } from './duration.js';
 import {
+  DATE_RULE,
+  dateMs,
   durationOption,
   integerOption,
   invalidOption,
@@ -111,7 +113,7 @@ export class RetryAt extends Error {
   ) {
     super(message, options);
     if (when instanceof Date) {
-      if (Number.isNaN(when.getTime())) throw invalidOption('when', 'a valid date', when);
+      if (Number.isNaN(dateMs(when))) throw invalidOption('when', DATE_RULE, when);
     } else {
       durationOption('when', when, 0);
     }

@@ -1,6 +1,13 @@
 import type { Duration } from '../duration.js';
 import type { TaskPlacement } from '../new-task.js';
-import { durationOption, integerOption, invalidOption, knownOptions } from '../options.js';
+import {
+  DATE_RULE,
+  dateMs,
+  durationOption,
+  integerOption,
+  invalidOption,
+  knownOptions,
+} from '../options.js';
 import type { MissedRuns, ScheduleTiming } from '../store.js';
 import { parseCron } from './plan.js';
 
@@ -94,8 +101,8 @@ function isTimeZone(name: unknown): boolean {
 
 /** @throws QueueError `QUEUE_OPTION_INVALID` */
 export function timeOf(path: string, date: Date): number {
-  const ms = date instanceof Date ? date.getTime() : Number.NaN;
-  if (!(ms >= 0)) throw invalidOption(path, 'a valid date since 1970', date);
+  const ms = dateMs(date);
+  if (Number.isNaN(ms)) throw invalidOption(path, DATE_RULE, date);
   return ms;
 }
 

@@ -1,6 +1,6 @@
-import { durationMs } from '../duration.js';
 import { isQueueError } from '../errors.js';
 import type { Logger } from '../logger.js';
+import { dateMs, durationWithin } from '../options.js';
 import {
   backoffMs,
   isRetryAt,
@@ -99,7 +99,12 @@ function decide(
 function whenOf(decision: RetryDecision): When | undefined {
   if (decision === 'retry') return { delayMs: 0 };
   if (typeof decision !== 'object' || decision === null) return undefined;
-  const value = 'at' in decision ? decision.at.getTime() : durationMs(decision.after);
-  if (!(value >= 0)) return undefined;
-  return 'at' in decision ? { atMs: value } : { delayMs: value };
+  try {
+    const at = 'at' in decision;
+    const value = at ? dateMs(decision.at) : durationWithin(decision.after);
+    if (Number.isNaN(value)) return undefined;
+    return at ? { atMs: value } : { delayMs: value };
+  } catch {
+    return undefined; // an object that cannot be read decides nothing
+  }
 }

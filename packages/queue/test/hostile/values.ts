@@ -57,10 +57,10 @@ export const word: readonly unknown[] = [...STRANGE, ...NUMBERS, ...WORDS, 'othe
 /** `true` or `false`. */
 export const flag: readonly unknown[] = [...STRANGE.filter((v) => v !== true), 0, 1, 'true', ''];
 
-/** A valid date since 1970. */
+/** A valid date from 1970 to 9999. */
 export const date: readonly unknown[] = [
   ...[...STRANGE, ...NUMBERS, ...WORDS, 5, '2026-01-01T00:00:00Z'],
-  ...[new Date(Number.NaN), new Date(-1)],
+  ...[new Date(Number.NaN), new Date(-1), new Date(8.64e15), new Date('+010000-01-01')],
 ];
 
 /** A function. */
