@@ -107,6 +107,39 @@ for (const database of testDatabases()) {
       await store.close();
     });
 
+    it('reads the tasks it settles and no others, whatever it knew of the table when it was empty', async () => {
+      const store = postgresStore(db, { schema: 'statistics' });
+      await store.migrate();
+      const kit = new Kit({ store, advance: async () => undefined, close: async () => undefined });
+      const part = { keepCompletedMs: 0 };
+      const many = (count: number) => kit.addAll(...Array.from({ length: count }, () => part));
+      await many(1_000);
+      const first = await kit.claim('w', 1_000);
+      await kit.settle('w', ...first.map((task) => kit.completed(task)));
+      await kit.add(part);
+      // The pages are there, the rows are not: then plans that read the whole table look best.
+      await db.query('vacuum (truncate off) statistics.queue_task');
+      await many(1_000);
+      const claimed = await kit.claim('w', 5);
+      const leases = claimed.map(({ id, epoch }) => ({ id, epoch, result: null }));
+      const read = await db.transaction(async (tx) => {
+        const soFar = async (): Promise<number> => {
+          const { rows } = await tx.query<{ read: number }>(
+            `select coalesce(idx_tup_fetch, 0) + coalesce(seq_tup_read, 0) as read from pg_stat_xact_user_tables
+              where schemaname = 'statistics' and relname = 'queue_task'`,
+          );
+          return rows[0]?.read ?? 0;
+        };
+        const before = await soFar();
+        const verdicts = await store.complete?.('w', leases, { tx });
+        expect(verdicts).toEqual(leases.map(() => 'ok'));
+        return (await soFar()) - before;
+      });
+      expect(read).toBeGreaterThan(0);
+      expect(read).toBeLessThanOrEqual(20);
+      await store.close();
+    });
+
     it('refuses a schema that needs quoting, and what is no transaction', async () => {
       expect(() => postgresStore(db, { schema: 'a"; drop' })).toThrow(
         '`options.schema` to be lower-case',

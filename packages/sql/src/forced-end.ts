@@ -24,17 +24,22 @@ export class ForcedEnd {
   }
 
   /** Settles as `work` does, or rejects with `SQL_CLOSED` as soon as the end is forced. */
-  async race<T>(work: Promise<T>): Promise<T> {
-    let end: () => void = () => {};
-    const ended = new Promise<never>((_, reject) => {
-      end = () => reject(closedError());
+  race<T>(work: Promise<T>): Promise<T> {
+    // One promise, not those of an async function with Promise.race: this is part of every statement, twice.
+    return new Promise((resolve, reject) => {
+      const end = (): void => reject(closedError());
+      if (this.#happened) end();
+      this.#waiting.add(end);
+      work.then(
+        (result) => {
+          this.#waiting.delete(end);
+          resolve(result);
+        },
+        (error: unknown) => {
+          this.#waiting.delete(end);
+          reject(error);
+        },
+      );
     });
-    if (this.#happened) end();
-    this.#waiting.add(end);
-    try {
-      return await Promise.race([ended, work]);
-    } finally {
-      this.#waiting.delete(end);
-    }
   }
 }

@@ -18,11 +18,18 @@ function getTracer(): Tracer {
  * Runs a statement in a client span, where it is part of a trace that is recorded; parameter values are never on it.
  * Statements outside of any trace, such as polls in the background, make no traces of their own.
  */
-export async function traceStatement(
+export function traceStatement(
   text: string,
   statement: () => Promise<SessionResult>,
 ): Promise<SessionResult> {
   if (trace.getActiveSpan()?.isRecording() !== true) return statement();
+  return traced(text, statement);
+}
+
+async function traced(
+  text: string,
+  statement: () => Promise<SessionResult>,
+): Promise<SessionResult> {
   const operation = /[a-z]+/i.exec(text)?.[0].toUpperCase() ?? 'SQL';
   const span = getTracer().startSpan(operation, {
     kind: SpanKind.CLIENT,

@@ -63,10 +63,14 @@ export class PgSession implements Session {
     return this.#limited({ text, types }, options.timeoutMs);
   }
 
-  async #limited(statement: PgStatement, timeoutMs: number | undefined): Promise<SessionResult> {
+  #limited(statement: PgStatement, timeoutMs: number | undefined): Promise<SessionResult> {
     if (timeoutMs === undefined || timeoutMs === this.#limitMs) {
       return this.#send(statement, this.#limitMs);
     }
+    return this.#limitedTo(statement, timeoutMs);
+  }
+
+  async #limitedTo(statement: PgStatement, timeoutMs: number): Promise<SessionResult> {
     await this.#setLimit(timeoutMs);
     try {
       return await this.#send(statement, timeoutMs);

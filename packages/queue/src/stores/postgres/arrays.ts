@@ -42,22 +42,25 @@ function isSameWhen(a: When, b: When): boolean {
 
 /** As they are kept: null for none. */
 function headersOf({ headers }: NewTask): string | null {
-  const text = JSON.stringify(headers);
-  return text === '{}' ? null : text;
+  for (const _ in headers) return JSON.stringify(headers);
+  return null;
 }
 
 /** The literal of an array of texts: quicker than one element after the other. */
 export function textArray(texts: readonly string[]): string {
   if (texts.length === 0) return '{}';
-  const whole = texts.join(SEPARATOR);
-  // No database keeps a NUL in a text, and it refuses the literal of those that have one.
-  if (whole.split(SEPARATOR).length !== texts.length) {
-    return `{${texts.map((text) => `"${text.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
-  }
-  return `{"${whole.replace(/["\\]/g, '\\$&').replaceAll(SEPARATOR, '","')}"}`;
+  const whole = escaped(texts.join(SEPARATOR));
+  const inner = whole.replaceAll(SEPARATOR, '","');
+  if (inner.length === whole.length + 2 * (texts.length - 1)) return `{"${inner}"}`;
+  // A text with a NUL, which the database refuses.
+  return `{"${texts.map(escaped).join('","')}"}`;
 }
 
 const SEPARATOR = '\u0000';
+
+function escaped(text: string): string {
+  return text.replace(/["\\]/g, '\\$&');
+}
 
 /** The parameters of `queue_enqueue_v1`: one array a column, of one element where all tasks have the same. */
 export function enqueueArrays(tasks: readonly NewTask[]): unknown[] {
@@ -114,7 +117,7 @@ function headersColumn(tasks: readonly NewTask[]): string[] {
 
 /** The settlements of an exchange by the path they take, each with its place among all. */
 export interface Sorted {
-  /** Completed tasks of one epoch, in the order of their ids. */
+  /** Completed tasks of one epoch. */
   readonly completed: readonly { readonly settlement: Completed; readonly place: number }[];
   readonly others: readonly { readonly settlement: Settlement; readonly place: number }[];
 }
@@ -134,7 +137,6 @@ export function sortSettlements(settlements: readonly Settlement[]): Sorted {
       completed.push({ settlement, place });
     } else others.push({ settlement, place });
   }
-  completed.sort((a, b) => (a.settlement.id < b.settlement.id ? -1 : 1));
   return { completed, others };
 }
 

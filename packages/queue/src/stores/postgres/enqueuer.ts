@@ -57,6 +57,8 @@ export class Enqueuer {
   }
 
   async #together(calls: readonly (readonly NewTask[])[]): Promise<EnqueueOutcome[][]> {
+    const [only] = calls;
+    if (only !== undefined && calls.length === 1) return [await this.#write(only, undefined)];
     const outcomes = await this.#write(calls.flat(), undefined);
     let at = 0;
     return calls.map(({ length }) => {
@@ -71,7 +73,12 @@ export class Enqueuer {
     tx: PostgresTransaction | undefined,
   ): Promise<EnqueueOutcome[]> {
     try {
-      return await this.#send(tasks, tx);
+      if (tasks.some(isSpecial)) return await this.#writeSpecial(tasks, tx);
+      const alike = addValues(tasks);
+      if (alike === undefined) return await this.#writeMixed(tasks, tx);
+      const statement = { text: this.#addText, values: alike };
+      await this.#runner.query(statement, { name: this.#addName }, tx);
+      return tasks.map(({ id }) => ({ outcome: 'added', id }));
     } catch (cause) {
       // In the caller's transaction errors pass as they are.
       if (tx !== undefined || !isUniqueViolation(cause)) throw cause;
@@ -81,17 +88,10 @@ export class Enqueuer {
     }
   }
 
-  async #send(
+  async #writeMixed(
     tasks: readonly NewTask[],
     tx: PostgresTransaction | undefined,
   ): Promise<EnqueueOutcome[]> {
-    if (tasks.some(isSpecial)) return this.#writeSpecial(tasks, tx);
-    const alike = addValues(tasks);
-    if (alike !== undefined) {
-      const statement = { text: this.#addText, values: alike };
-      await this.#runner.query(statement, { name: this.#addName }, tx);
-      return tasks.map(({ id }) => ({ outcome: 'added', id }));
-    }
     const { items, places } = distinct(tasks, ({ queue, key }) => key && `${queue}\0${key.value}`);
     const { rows } = await this.#runner.query<{ ord: number; id: string }>(
       { text: this.#text, values: enqueueArrays(items) },

@@ -12,23 +12,18 @@ export class Runner {
   }
 
   /** In a transaction of the caller's, errors pass as they are: the database retries by their codes. */
-  async query<Row extends SqlRow>(
+  query<Row extends SqlRow>(
     { text, values }: Statement,
     options?: { name?: string },
     tx?: PostgresTransaction,
   ): Promise<{ readonly rows: readonly Row[] }> {
-    if (tx !== undefined) {
-      const { rows } = isOurs(tx)
-        ? await tx.query(text, values, options)
-        : await tx.query(text, [...values]);
-      return { rows: rows as Row[] };
-    }
-    return explained(() => this.#db.query<Row>(text, values, options));
+    if (tx !== undefined) return joined(tx, text, values, options);
+    return this.#db.query<Row>(text, values, options).catch(explained);
   }
 
   /** A transaction of the store's own. */
   transaction<T>(fn: (tx: SqlTransaction) => Promise<T>): Promise<T> {
-    return explained(() => this.#db.transaction(fn));
+    return this.#db.transaction(fn).catch(explained);
   }
 }
 
@@ -37,14 +32,22 @@ function isOurs(tx: PostgresTransaction): tx is SqlTransaction {
   return 'afterCommit' in tx && 'transaction' in tx;
 }
 
-async function explained<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (cause) {
-    const code: unknown = cause instanceof Error ? Reflect.get(cause, 'code') : undefined;
-    if (code === 'SQL_UNAVAILABLE' || code === 'SQL_TIMEOUT' || code === 'SQL_CLOSED') {
-      throw new QueueError('QUEUE_STORE_UNAVAILABLE', 'The database did not answer', { cause });
-    }
-    throw cause;
+async function joined<Row extends SqlRow>(
+  tx: PostgresTransaction,
+  text: string,
+  values: readonly unknown[],
+  options: { name?: string } | undefined,
+): Promise<{ readonly rows: readonly Row[] }> {
+  const { rows } = isOurs(tx)
+    ? await tx.query(text, values, options)
+    : await tx.query(text, [...values]);
+  return { rows: rows as Row[] };
+}
+
+function explained(cause: unknown): never {
+  const code: unknown = cause instanceof Error ? Reflect.get(cause, 'code') : undefined;
+  if (code === 'SQL_UNAVAILABLE' || code === 'SQL_TIMEOUT' || code === 'SQL_CLOSED') {
+    throw new QueueError('QUEUE_STORE_UNAVAILABLE', 'The database did not answer', { cause });
   }
+  throw cause;
 }

@@ -3,9 +3,8 @@ import { noted, ran } from './journal.js';
 import { dueOf } from './planner.js';
 
 /**
- * How leases end: parts of `queue_exchange_v1`. `d_` are completed tasks of one epoch, in the order of their ids, which
- * most are: they have a path of their own, without a lock before the deletion, and a narrow one where none of them is
- * kept. `s_` are all others.
+ * How leases end: parts of `queue_exchange_v1`. `d_` are completed tasks of one epoch, which most are: they have a path
+ * of their own, without a lock before the deletion, and a narrow one where none of them is kept. `s_` are all others.
  *
  * Here and elsewhere tasks are found by `= any(array)` or in a subquery for each, never by a join that the planner may
  * turn round: from statistics of an empty table it would read all tasks, once for each that is asked for.
@@ -28,14 +27,10 @@ export function completedText(s: string): string {
           ${goneText(s)} returning t.*, ${runOf(s)} as ms
         ), kept as (
           insert into ${s}.queue_finished (${SHARED_COLUMNS}, state, history, result, finished_at, expires_at)
-          select ${sharedOf('g')}, 'completed', g.history, g.result, v_now,
+          select ${sharedOf('g')}, 'completed', g.history,
+            case when cardinality(d_result) > 0 then d_result[array_position(d_id, g.id)] end, v_now,
             v_now + g.keep_completed_ms * interval '1 millisecond'
-          from (
-            select gone.*, case when cardinality(d_result) = 0 then null
-              when (select count(*) from gone) = cardinality(d_id) then d_result[row_number() over (order by gone.id)]
-              else d_result[array_position(d_id, gone.id)] end as result
-            from gone
-          ) g where g.keep_completed_ms > 0
+          from gone g where g.keep_completed_ms > 0
         )
         ${GONE_SUMS}
       loop
