@@ -35,7 +35,11 @@ export interface StoredEvent {
 
 /** Which events. */
 export interface EventsRequest {
-  /** Those after this cursor; `latest`: only what comes from now on. @defaultValue from the oldest kept */
+  /**
+   * Those after this cursor; `latest`: only what comes from now on. A cursor that is of another store, or ahead of this
+   * one since it lost what came last, begins at the oldest kept, and the page has a `gap`.
+   * @defaultValue from the oldest kept
+   */
   readonly after?: string;
   readonly queues?: readonly string[];
   readonly types?: readonly StoredEventType[];
@@ -49,6 +53,6 @@ export interface EventPage {
   readonly events: readonly StoredEvent[];
   /** Where to go on, events or none. */
   readonly cursor: string;
-  /** Whether events between `after` and the first of this page were dropped already. */
+  /** Whether events between `after` and the first of this page were dropped already, or may have been. */
   readonly gap: boolean;
 }

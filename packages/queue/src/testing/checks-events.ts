@@ -79,6 +79,28 @@ export const eventChecks: readonly Check[] = [
     },
   },
   {
+    title: 'begins anew, and says so, after a cursor of another store or of events that were lost',
+    needs: 'events',
+    async run(kit, expect) {
+      const ids = await kit.addAll({}, {});
+      const foreign = [
+        'nope',
+        '',
+        '-1',
+        '1.5',
+        '9'.repeat(16),
+        '9223372036854775807-1-1',
+        'Latest',
+      ];
+      for (const after of foreign) {
+        const page = await read(kit, { after });
+        expect([after, page.gap]).toEqual([after, true]);
+        expect(page.events.map((event) => event.subject)).toEqual(ids);
+        expect((await read(kit, { after: page.cursor })).gap).toBe(false);
+      }
+    },
+  },
+  {
     title: 'waits for the next event',
     needs: 'events',
     async run(kit, expect) {

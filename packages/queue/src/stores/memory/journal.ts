@@ -88,20 +88,18 @@ export class MemoryJournal {
 
   async read(request: EventsRequest): Promise<EventPage> {
     const last = this.#dropped + this.#events.length;
-    const after =
-      request.after === undefined
-        ? this.#dropped
-        : CURSOR.test(request.after)
-          ? Number(request.after)
-          : last;
-    let page = this.#page(after, request);
+    const { after = String(this.#dropped) } = request;
+    // A cursor that this store did not give begins before everything, so that there is a gap.
+    const given = CURSOR.test(after) && Number(after) <= last ? Number(after) : -1;
+    let page = this.#page(after === 'latest' ? last : given, request);
+    const { gap } = page;
     const until = this.#clock.now() + request.waitMs;
     for (let left = request.waitMs; page.events.length === 0 && left > 0 && !this.#closed; ) {
       await this.#next(left);
       page = this.#page(Number(page.cursor), request);
       left = until - this.#clock.now();
     }
-    return page;
+    return { ...page, gap: page.gap || gap };
   }
 
   /** Ends waiting. */

@@ -26,6 +26,8 @@ interface Position {
   readonly read: number;
 }
 
+const OLDEST: Position = { xid: '0', id: '0', read: 0 };
+
 /** Reads what the functions of the database noted. */
 export class Journal {
   readonly #runner: Runner;
@@ -44,9 +46,8 @@ export class Journal {
 
   async events(request: EventsRequest): Promise<EventPage> {
     const until = performance.now() + request.waitMs;
-    const first = positionOf(request.after);
-    let position = first ?? (await this.#end(request.after));
-    const gap = request.after !== undefined && first !== undefined && (await this.#isGap(first));
+    const { position: from, gap } = await this.#start(request.after);
+    let position = from;
     for (;;) {
       const page = await this.#page(position, request);
       position = page.position;
@@ -99,29 +100,34 @@ export class Journal {
     return { events, position };
   }
 
-  /** Where to begin: at the oldest, or with `latest` (or what is no cursor) after the newest. */
-  async #end(after: string | undefined): Promise<Position> {
-    const start = { xid: '0', id: '0', read: 0 };
-    if (after === undefined) return start;
+  /** Where to begin, and whether events between there and the cursor are gone. */
+  async #start(after: string | undefined): Promise<{ position: Position; gap: boolean }> {
+    if (after === undefined) return { position: OLDEST, gap: false };
+    if (after === 'latest') return { position: await this.#newest(), gap: false };
+    const position = positionOf(after);
+    if (position === undefined) return { position: OLDEST, gap: true };
+    const { rows } = await this.#runner.query<{ dropped: boolean; ahead: boolean }>({
+      text: `select $1::text::xid8 >= pg_snapshot_xmax(pg_current_snapshot()) as ahead,
+        exists (select from ${this.#schema}.queue_event_floor where (xid, id) > ($1::text::xid8, $2::bigint)) as dropped`,
+      values: [position.xid, position.id],
+    });
+    // A cursor of another database, or of what this one has lost.
+    if (rows[0]?.ahead === true) return { position: OLDEST, gap: true };
+    return { position, gap: rows[0]?.dropped === true };
+  }
+
+  async #newest(): Promise<Position> {
     const { rows } = await this.#runner.query<{ xid: string; id: string; read: number }>({
       text: `select xid::text, id::text, count as read from ${this.#schema}.queue_event e
         where xid < pg_snapshot_xmin(pg_current_snapshot()) order by e.xid desc, e.id desc limit 1`,
       values: [],
     });
-    return rows[0] ?? start;
-  }
-
-  async #isGap(position: Position): Promise<boolean> {
-    const { rows } = await this.#runner.query({
-      text: `select 1 as one from ${this.#schema}.queue_event_floor where (xid, id) > ($1::text::xid8, $2::bigint)`,
-      values: [position.xid, position.id],
-    });
-    return rows.length > 0;
+    return rows[0] ?? OLDEST;
   }
 }
 
-function positionOf(cursor: string | undefined): Position | undefined {
-  const [, xid, id, read] = CURSOR.exec(cursor ?? '') ?? [];
+function positionOf(cursor: string): Position | undefined {
+  const [, xid, id, read] = CURSOR.exec(cursor) ?? [];
   if (xid === undefined || id === undefined) return undefined;
   return { xid, id, read: Number(read) };
 }

@@ -89,6 +89,12 @@ async function readPage(
     const [kept, last, entries] = reply as [number, number, Entry[]];
     if (start === 'latest') return { events: [], cursor: String(last), gap: false };
     page ??= new Page(request, start === '' ? kept - 1 : start);
+    if (page.after > last) {
+      // Of another store, or of events that this one has lost: from the oldest, and read again.
+      page.gap = true;
+      page.after = kept - 1;
+      continue;
+    }
     if (page.after < kept - 1) {
       page.gap = true;
       page.after = kept - 1;
@@ -100,6 +106,13 @@ async function readPage(
   }
 }
 
+function startOf(after: string | undefined): number | '' | 'latest' {
+  if (after === undefined) return '';
+  if (after === 'latest') return after;
+  // What is no cursor is ahead of all.
+  return CURSOR.test(after) ? Number(after) : Number.MAX_SAFE_INTEGER;
+}
+
 /** A page of events, waited for if there are none. */
 export async function readEvents(
   read: Read,
@@ -107,7 +120,7 @@ export async function readEvents(
   isClosed: () => boolean,
 ): Promise<EventPage> {
   const { after, waitMs } = request;
-  const known = after === undefined ? '' : CURSOR.test(after) ? Number(after) : 'latest';
+  const known = startOf(after);
   const until = Date.now() + waitMs;
   let page = await readPage(read, known, request);
   const { gap } = page;
