@@ -21,7 +21,13 @@ export { createCache } from './create-cache.js';
 export type { Duration } from './duration.js';
 export { CacheError, type CacheErrorCode, isCacheError } from './errors.js';
 export type { Logger } from './logger.js';
-export type { CacheOptions, L1Options, ResilienceOptions, SetOptions } from './options.js';
+export type {
+  CacheOptions,
+  L1Options,
+  L1Policy,
+  ResilienceOptions,
+  SetOptions,
+} from './options.js';
 export type { CacheStats, L1Stats, L2Stats, LoadStats } from './stats.js';
 export type {
   CacheStore,

@@ -3,6 +3,7 @@ import { readingClock } from './coarse-clock.js';
 import { estimateBytes } from './estimate-bytes.js';
 import { LruPolicy } from './eviction/lru.js';
 import { type EvictionPolicy, longer } from './eviction/policy.js';
+import { TinyLfuPolicy } from './eviction/tiny-lfu.js';
 import type { ResolvedL1 } from './options.js';
 import type { L1Stats } from './stats.js';
 
@@ -58,7 +59,7 @@ export class MemoryTier {
     this.#clock = clock;
     this.#now = readingClock(clock);
     this.#capacity = this.#firstCapacity();
-    this.#policy = new LruPolicy(this.#capacity);
+    this.#policy = this.#newPolicy();
     this.#createdAt = float64(this.#capacity);
     this.#expiresAt = float64(this.#capacity);
     this.#reads = uint32(this.#capacity);
@@ -184,6 +185,12 @@ export class MemoryTier {
     return Math.min(this.#limits.maxEntries + 2, FIRST_CAPACITY);
   }
 
+  #newPolicy(): EvictionPolicy {
+    return this.#limits.policy === 'tinylfu'
+      ? new TinyLfuPolicy(this.#capacity, this.#limits.maxEntries)
+      : new LruPolicy(this.#capacity);
+  }
+
   #grow(): void {
     this.#capacity = Math.min(this.#limits.maxEntries + 2, this.#capacity * 2);
     this.#policy.grow(this.#capacity);
@@ -202,7 +209,7 @@ export class MemoryTier {
   clear(): void {
     this.#slots = new Map();
     this.#capacity = this.#firstCapacity();
-    this.#policy = new LruPolicy(this.#capacity);
+    this.#policy = this.#newPolicy();
     this.#keys = [undefined];
     this.#values = [undefined];
     this.#promises = [];

@@ -40,6 +40,25 @@ function apply(one: Step, cache: Cache<Sized>, model: LRUCache<string, Sized>): 
   }
 }
 
+/** Does it, and remembers what was set last. What is read is that or nothing. */
+function follow(one: Step, cache: Cache<Sized>, latest: Map<string, Sized>): void {
+  if (one.do === 'get') {
+    const value = cache.peek(one.key);
+    if (value !== undefined) expect(value).toBe(latest.get(one.key));
+  } else if (one.do === 'clear') {
+    void cache.clear();
+    latest.clear();
+  } else if (one.do === 'delete') {
+    void cache.delete(one.key);
+    latest.delete(one.key);
+  } else {
+    const value = { size: one.size };
+    void cache.set(one.key, value);
+    latest.set(one.key, value);
+    expect(cache.peek(one.key)).toBe(value);
+  }
+}
+
 describe('the memory tier keeps what lru-cache keeps', () => {
   it.each([
     ['by count', {}, {}],
@@ -68,6 +87,70 @@ describe('the memory tier keeps what lru-cache keeps', () => {
         },
       ),
     );
+  });
+});
+
+describe('the scan-resistant policy', () => {
+  it('keeps to the limits, serves the latest value or none, and has what was just set', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 20 }),
+        fc.boolean(),
+        fc.array(step, { minLength: 1, maxLength: 300 }),
+        (maxEntries, limitBytes, steps) => {
+          const sizeOf = (value: unknown): number => (value as Sized).size;
+          const bytes = limitBytes ? { maxBytes: 100, sizeOf } : {};
+          const l1 = { maxEntries, policy: 'tinylfu', ...bytes } as const;
+          const cache = createCache<Sized>({ namespace: 'tinylfu', l1 });
+          const latest = new Map<string, Sized>();
+          for (const one of steps) {
+            follow(one, cache, latest);
+            const stats = cache.stats().l1;
+            expect(stats?.entries).toBeLessThanOrEqual(maxEntries);
+            if (limitBytes) expect(stats?.bytes).toBeLessThanOrEqual(100);
+          }
+          const held = [...latest].filter(([name]) => cache.peek(name) !== undefined);
+          const { entries, bytes: kept } = cache.stats().l1 ?? {};
+          const sum = held.reduce((total, [, { size }]) => total + size, 0);
+          expect([held.length, limitBytes ? sum : 0]).toEqual([entries, kept]);
+          void cache.close();
+        },
+      ),
+    );
+  });
+
+  it('keeps what is read often while a scan passes through', () => {
+    const hits = (policy: 'lru' | 'tinylfu'): number => {
+      const cache = createCache<number>({ namespace: 'scan', l1: { maxEntries: 100, policy } });
+      let count = 0;
+      const read = (name: string): void => {
+        if (cache.peek(name) === undefined) void cache.set(name, 1);
+        else count += 1;
+      };
+      for (let round = 0; round < 40; round += 1) {
+        for (let i = 0; i < 50; i += 1) read(`hot:${i}`);
+        for (let i = 0; i < 200; i += 1) read(`scan:${round}:${i}`);
+      }
+      return count;
+    };
+    expect(hits('lru')).toBe(0);
+    expect(hits('tinylfu')).toBeGreaterThan(0.9 * 39 * 50);
+  });
+
+  it('becomes recency where that serves better', () => {
+    const hits = (policy: 'lru' | 'tinylfu'): number => {
+      const cache = createCache<number>({ namespace: 'recency', l1: { maxEntries: 100, policy } });
+      let count = 0;
+      // Every key is read six times within the last 60 keys, and then never again.
+      for (let i = 0; i < 20_000; i += 1) {
+        for (const back of [0, 12, 24, 36, 48, 60]) {
+          if (cache.peek(`${i - back}`) === undefined) void cache.set(`${i - back}`, 1);
+          else count += 1;
+        }
+      }
+      return count;
+    };
+    expect(hits('tinylfu')).toBeGreaterThan(0.98 * hits('lru'));
   });
 });
 

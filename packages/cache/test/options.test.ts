@@ -23,6 +23,7 @@ describe('options', () => {
     [{ namespace: 'n', l1: true }, 'Expected `l1` to be an object'],
     [{ namespace: 'n', l1: { maxEntries: 0 } }, 'Expected `l1.maxEntries`'],
     [{ namespace: 'n', l1: { max: 1 } }, 'Expected `l1.max` to be one of maxEntries'],
+    [{ namespace: 'n', l1: { policy: 'fifo' } }, "Expected `l1.policy` to be 'lru' or 'tinylfu'"],
     [{ namespace: 'n', l1: { maxBytes: 1.5 } }, 'Expected `l1.maxBytes`'],
     [{ namespace: 'n', l1: { sizeOf: 1 } }, 'Expected `l1.sizeOf`'],
     [{ namespace: 'n', l1: { ttl: 0 } }, 'Expected `l1.ttl`'],
