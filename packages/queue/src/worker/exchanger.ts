@@ -2,13 +2,12 @@ import type { ClockTimer } from '../clock.js';
 import type { ClaimedTask, ExchangeReply, ExchangeRequest, QueueStore } from '../store.js';
 import type { Attempt } from './attempt.js';
 import type { WorkerSettings } from './options.js';
+import { HELPING } from './prefetch.js';
 import type { PendingSettlement } from './report.js';
 import type { Turn } from './turn.js';
 
 /** Most exchanges under way at once: one that the store works on while the worker reads and writes the other. */
 const MAX_FLIGHTS = 2;
-/** A second exchange must be worth its round trip. */
-const HELPING = 250;
 const MAX_SETTLEMENTS = 1_000;
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 5_000;
@@ -171,6 +170,7 @@ export class Exchanger {
   #needed(): boolean {
     const under = this.#flights.size;
     if (under >= MAX_FLIGHTS) return false;
+    // A second exchange must be worth its round trip.
     if (under > 0) return this.#pending.length >= HELPING || this.#isWorthwhile();
     if (this.unsettled > 0 || this.#extendDue) return true;
     if (this.#parked && this.#host.isLeaving()) return true;

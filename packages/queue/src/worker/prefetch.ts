@@ -1,7 +1,9 @@
 /** Tasks are claimed ahead only when their handlers will start within about this time. */
 const WINDOW_MS = 50;
-/** Most tasks claimed ahead, those that were asked for included: two helpings under way and one or two in hand. */
-const MAX_AHEAD = 1_000;
+/** Most tasks of a claim ahead: with more the store would be busy for longer, and an exchange is hardly cheaper. */
+export const HELPING = 400;
+/** Most tasks claimed ahead, those that were asked for included: two helpings under way and two in hand. */
+const MAX_AHEAD = 4 * HELPING;
 /** Claims ahead grow by this at most from one exchange to the next. */
 const GROWTH = 4;
 /** So many samples weigh as much as everything measured before. */

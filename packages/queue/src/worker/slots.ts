@@ -5,18 +5,16 @@ import { Deadlines } from './deadlines.js';
 import { isBatchHandler } from './handlers.js';
 import type { WorkerSettings } from './options.js';
 import { giveUp } from './outcome.js';
-import { Prefetch } from './prefetch.js';
+import { HELPING, Prefetch } from './prefetch.js';
 import { reportStarted } from './report.js';
 import { runAttempt } from './run-attempt.js';
 import { runBatch } from './run-batch.js';
 import type { Turn } from './turn.js';
 
 /** Most tasks that wait in the process, whatever the size of batches. */
-const MAX_WAITING = 1_000;
+const MAX_WAITING = 4 * HELPING;
 /** Most tasks of one claim. */
 const MAX_CLAIM = 1_000;
-/** Most tasks of one claim that are not all for free slots: with more, the store would stand still for longer. */
-const MAX_CLAIM_AHEAD = 250;
 
 /** Where {@link Slots} tells what happens. */
 export interface SlotsHost {
@@ -100,8 +98,8 @@ export class Slots {
     const ahead = Math.min(MAX_WAITING, calls * this.#batchSize);
     const coming = this.#backlog.size + asked;
     // Claims ahead come in few large helpings rather than one by one.
-    if (free <= coming && free + ahead - coming < Math.min(MAX_CLAIM_AHEAD, ahead / 2)) return 0;
-    const most = Math.max(MAX_CLAIM_AHEAD, Math.min(MAX_CLAIM, free));
+    if (free <= coming && free + ahead - coming < Math.min(HELPING, ahead / 2)) return 0;
+    const most = Math.max(HELPING, Math.min(MAX_CLAIM, free));
     return Math.max(0, Math.min(most, free + ahead - coming));
   }
 
