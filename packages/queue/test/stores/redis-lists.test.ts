@@ -143,6 +143,25 @@ describe.skipIf(url === '')('long lists on Redis', () => {
     });
   });
 
+  it('keeps every payload of a batch as it is', async () => {
+    await withKit(async (kit) => {
+      const long = 'x'.repeat(3_000);
+      for (const payloads of [
+        ['1', '', '"ж 🙂"'],
+        ['1 2', 'a\nb', '\n'],
+        [long, '{}', '0 '],
+      ]) {
+        await kit.addAll(...payloads.map((payload) => ({ payload })));
+        const claimed = await kit.claim('a', 10);
+        expect(claimed.map(({ payload }) => payload)).toEqual(payloads);
+        await kit.settle('a', ...claimed.map((task) => kit.retry(task)));
+        const again = await kit.claim('a', 10);
+        expect(again.map(({ payload }) => payload)).toEqual(payloads);
+        await kit.settle('a', ...again.map((task) => kit.completed(task)));
+      }
+    });
+  });
+
   it('takes text that is no Unicode for what Redis makes of it', async () => {
     await withKit(async (kit) => {
       const id = await kit.add({ name: 'half \ud83d, \\ud83d and \u2028' });

@@ -83,28 +83,60 @@ export function enqueueOneArgs(task: NewTask): Arg[] | undefined {
 }
 
 const COUNT_AT = 3;
+/** Characters of a UUID. */
+const ID_LENGTH = 36;
+/** Characters of a payload up to which many are sent as one text: it is less work than many texts, and as much to copy. */
+const SMALL = 2_000;
 
-/** The arguments of ENQUEUE, after others. */
-export function enqueueArgs(tasks: readonly NewTask[], args: Arg[] = []): Arg[] {
-  let first: NewTask | undefined;
-  let plain = false;
-  let count = 0;
-  let countAt = 0;
-  for (const task of tasks) {
-    if (first === undefined || isPlain(task) !== plain || !sameRun(first, task, plain)) {
-      if (first !== undefined) args[countAt] = count;
-      first = task;
-      plain = isPlain(task);
-      count = 0;
-      countAt = args.length + COUNT_AT;
-      args.push(...(plain ? plainHeadOf(task) : headOf(task)));
-    }
-    count++;
-    if (plain) args.push(task.id, `${count} ${task.payload}`);
-    else args.push(task.id, bodyOf(task));
+/** Tasks of one run, from the first to before the last. */
+function addRun(args: Arg[], tasks: readonly NewTask[], from: number, to: number): void {
+  const head = headOf(tasks[from] as NewTask);
+  head[COUNT_AT] = to - from;
+  args.push(...head);
+  for (let at = from; at < to; at++) {
+    const task = tasks[at] as NewTask;
+    args.push(task.id, bodyOf(task));
     if (task.key !== undefined) args.push(task.key.value);
   }
-  if (first !== undefined) args[countAt] = count;
+}
+
+function addPlainRun(args: Arg[], tasks: readonly NewTask[], from: number, to: number): void {
+  const head = plainHeadOf(tasks[from] as NewTask);
+  head[COUNT_AT] = to - from;
+  const ids: string[] = [];
+  const texts: string[] = [];
+  let joins = to - from > 1;
+  for (let at = from; at < to; at++) {
+    const { id, payload } = tasks[at] as NewTask;
+    ids.push(id);
+    texts.push(`${at - from + 1} ${payload}`);
+    joins &&= id.length === ID_LENGTH && payload.length <= SMALL && !payload.includes('\n');
+  }
+  const joined = joins ? ids.join(' ') : '';
+  if (joins && Buffer.byteLength(joined) === joined.length) {
+    head[0] = 'b';
+    args.push(...head, joined, texts.join('\n'));
+    return;
+  }
+  args.push(...head);
+  for (const [at, id] of ids.entries()) args.push(id, texts[at] as string);
+}
+
+/** The arguments of ENQUEUE. */
+export function enqueueArgs(tasks: readonly NewTask[]): Arg[] {
+  const args: Arg[] = [];
+  let from = 0;
+  while (from < tasks.length) {
+    const first = tasks[from] as NewTask;
+    const plain = isPlain(first);
+    let to = from + 1;
+    for (let next = tasks[to]; next !== undefined; next = tasks[++to]) {
+      if (isPlain(next) !== plain || !sameRun(first, next, plain)) break;
+    }
+    if (plain) addPlainRun(args, tasks, from, to);
+    else addRun(args, tasks, from, to);
+    from = to;
+  }
   return args;
 }
 

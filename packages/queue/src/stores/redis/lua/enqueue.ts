@@ -169,19 +169,20 @@ local function same(id, row, body)
 end
 for r = 1, #runs do
   local run = runs[r]
-  local ids, n = {}, 0
-  for i = run.first, run.first + (run.count - 1) * run.stride, run.stride do
-    n = n + 1
-    ids[n] = ARGV[i]
+  local ids, n = run.ids or {}, run.count
+  if not run.ids then
+    for i = 1, n do ids[i] = ARGV[run.first + (i - 1) * run.stride] end
   end
-  run.ids = ids
   for from = 1, n, CHUNK do
     local to = min(n, from + CHUNK - 1)
     local rows = redis.call('HMGET', META, unpack(ids, from, to))
     for i = 1, to - from + 1 do
       if rows[i] then
-        local id, body = ids[from + i - 1], ARGV[run.first + (from + i - 2) * run.stride + 1]
-        if run.head then body = run.names .. '\\n' .. string.sub(body, string.find(body, ' ', 1, true) + 1) end
+        local id, body = ids[from + i - 1], nil
+        if run.head then
+          local text = run.texts[from + i - 1]
+          body = run.names .. '\\n' .. string.sub(text, string.find(text, ' ', 1, true) + 1)
+        else body = ARGV[run.first + (from + i - 2) * run.stride + 1] end
         if not same(id, rows[i], body) then return redis.error_reply('TASK_CONFLICT ' .. id) end
         known[id] = true
       end
@@ -194,8 +195,23 @@ const ADD: string = `
 local runs, at, total = {}, first, 0
 while at <= #ARGV do
   local run = {queue = ARGV[at + 1], name = ARGV[at + 2], count = tonumber(ARGV[at + 3]), ord = total}
-  if ARGV[at] == 'p' then
-    run.head, run.names, run.first, run.stride = ARGV[at + 4], ARGV[at + 5], at + 6, 2
+  local kind = ARGV[at]
+  if kind == 'p' or kind == 'b' then
+    local ids, texts, n = {}, {}, run.count
+    run.head, run.names, run.ids, run.texts, run.stride = ARGV[at + 4], ARGV[at + 5], ids, texts, 0
+    if kind == 'b' then
+      local sub, find, joined, text, from = string.sub, string.find, ARGV[at + 6], ARGV[at + 7], 1
+      for i = 1, n do
+        ids[i] = sub(joined, 37 * i - 36, 37 * i - 1)
+        local stop = find(text, '\\n', from, true) or #text + 1
+        texts[i] = sub(text, from, stop - 1)
+        from = stop + 1
+      end
+      run.joined, run.first = joined, at + 8
+    else
+      for i = 1, n do ids[i], texts[i] = ARGV[at + 4 + 2 * i], ARGV[at + 5 + 2 * i] end
+      run.first = at + 6 + 2 * n
+    end
   else
     run.priority, run.due, run.max = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7])
     run.keepCompleted, run.keepDead = tonumber(ARGV[at + 8]), tonumber(ARGV[at + 9])
@@ -233,11 +249,12 @@ local function firstDue(q)
 end
 
 local function addPlain(run, seq)
-  local q, ids, n = run.queue, run.ids, run.count
+  local q, ids, texts, n = run.queue, run.ids, run.texts, run.count
+  local joined = run.joined
   local settings = redis.call('HMGET', P .. 'q:' .. q, 'vtime', 'indexed')
   local head = 'P' .. run.head .. string.format(',%d,%d,%s,%d]\\n', now, math.ceil(now), settings[1] or '0', seq)
     .. run.names .. '\\n'
-  local rows, at = {}, run.first + 1
+  local rows = {}
   if next(known) then
     local fresh = {}
     n = 0
@@ -245,14 +262,14 @@ local function addPlain(run, seq)
       if not known[ids[i]] then
         n = n + 1
         fresh[n] = ids[i]
-        rows[2 * n - 1], rows[2 * n] = ids[i], head .. ARGV[at + 2 * i - 2]
+        rows[2 * n - 1], rows[2 * n] = ids[i], head .. texts[i]
       end
     end
     if n == 0 then return end
-    ids = fresh
+    ids, joined = fresh, nil
   else
     for i = 1, n do
-      rows[2 * i - 1], rows[2 * i] = ids[i], head .. ARGV[at + 2 * i - 2]
+      rows[2 * i - 1], rows[2 * i] = ids[i], head .. texts[i]
     end
   end
   many('HSET', META, rows)
@@ -262,7 +279,7 @@ local function addPlain(run, seq)
   if settings[2] then
     for i = 1, n do redis.call('ZADD', P .. 'ids:' .. q, 0, ids[i]) end
   end
-  event('+task.added', q, n == 1 and ids[1] or table.concat(ids, ' '), run.name, '', '', n)
+  event('+task.added', q, joined or table.concat(ids, ' '), run.name, '', '', n)
   tally(q, 'added', n)
 end
 
@@ -304,7 +321,8 @@ return outcomes
 /**
  * ARGV: runs of tasks. A run of plain tasks is 'p', queue, name, number of tasks, JSON of [queue, name, most attempts,
  * ms to keep one completed, dead but for its last bracket, JSON of [name, headers]; then id and number, space, payload
- * of each. A run of others that differ only in id, body and key is 's', queue, name, number of tasks, priority, '1' when
+ * of each; 'b' in its place: the ids of 36 characters in one text, a space between two, and the rest in another, a
+ * line feed between two. A run of others that differ only in id, body and key is 's', queue, name, number of tasks, priority, '1' when
  * the next is absolute, delay or time, most attempts, ms to keep it completed, dead, ms to hold its key ('' for no
  * keys), JSON of what only some tasks have or ''; then id, body (and key) of each. Returns place from 1, outcome and id
  * for each that was not simply added.
