@@ -190,4 +190,26 @@ export const groupChecks: readonly Check[] = [
       expect((await kit.claimOne('w')).id).toBe(third);
     },
   },
+  {
+    title: 'lapses a lease once, however often it was extended',
+    needs: 'groups',
+    async run(kit, expect) {
+      for (const maxAttempts of [1, 2]) {
+        const id = await kit.add({ group: { key: 'a' }, maxAttempts });
+        const held = await kit.claimOne('w');
+        for (let times = 0; times < 3; times++) {
+          expect(await kit.extend('w', held)).toEqual(['ok']);
+          await kit.harness.advance(1_000);
+        }
+        await kit.harness.advance(9_000);
+        const { lapsed, died } = await kit.store.sweep(100);
+        expect([lapsed, died.length]).toEqual(maxAttempts === 1 ? [0, 1] : [1, 0]);
+        const task = await kit.get(id);
+        expect([task?.state, task?.history.length]).toEqual([
+          maxAttempts === 1 ? 'dead' : 'ready',
+          1,
+        ]);
+      }
+    },
+  },
 ];

@@ -63,6 +63,8 @@ begin
   for r in
     select t.* ${late('t.*', 't.special', locked)} limit p_limit
   loop
+    -- Once is enough for a task with several rows of leases: that of its claim, and those of its extensions.
+    continue when not exists (select from ${s}.queue_task t where t.id = r.id and t.lease_until <= v_now);
     perform ${s}.queue_note_v1('task.lapsed', r.queue, r.id::text, r.name, r.epoch, null, v_now);
     if not r.cancelling then
       perform ${s}.queue_ran_v1(r.queue, case when r.attempts >= r.max_attempts then 'dead' else 'failed' end,
