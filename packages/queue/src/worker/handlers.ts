@@ -47,8 +47,8 @@ export type AnyHandler = TaskHandler | BatchHandler | ThreadHandler;
 
 /**
  * Says what runs the tasks of a kind many at a time. A call takes one of the worker's slots. It gets what is there, at
- * most `size`, without waiting for more. A worker claims `size` tasks for every free slot, so give batches and slow
- * single tasks workers of their own.
+ * most `size`, without waiting for more. A worker claims `size` tasks for every free slot; one that has other handlers,
+ * too, goes by the tasks that came lately, so batches are largest in workers of their own.
  *
  * Return one result for each item, in their order, as `Promise.allSettled` does: each task is settled, retried or
  * buried by its own. Return nothing to complete them all. What the handler throws befalls every task of the call.

@@ -9,6 +9,7 @@ import { HELPING, Prefetch } from './prefetch.js';
 import { reportStarted } from './report.js';
 import { runAttempt } from './run-attempt.js';
 import { runBatch } from './run-batch.js';
+import type { SlotSize } from './slot-size.js';
 import type { Turn } from './turn.js';
 
 /** Most tasks that wait in the process, whatever the size of batches. */
@@ -35,7 +36,7 @@ export class Slots {
   readonly #running = new Map<string, Attempt>();
   readonly #deadlines: Deadlines;
   readonly #prefetch = new Prefetch();
-  readonly #batchSize: number;
+  readonly #size: SlotSize;
   #limit: number;
   #used = 0;
   #peak = 0;
@@ -45,7 +46,7 @@ export class Slots {
   constructor(
     settings: WorkerSettings,
     limit: number,
-    batchSize: number,
+    size: SlotSize,
     turn: Turn,
     host: SlotsHost,
   ) {
@@ -53,7 +54,7 @@ export class Slots {
     this.#host = host;
     this.#turn = turn;
     this.#limit = limit;
-    this.#batchSize = batchSize;
+    this.#size = size;
     this.#deadlines = new Deadlines(settings.clock, (attempt) => this.stop(attempt, 'timeout'));
   }
 
@@ -87,15 +88,16 @@ export class Slots {
   /** How many tasks could be started at once. */
   get free(): number {
     if (!this.#open) return 0;
-    return Math.max(0, (this.#limit - this.#used) * this.#batchSize - this.#backlog.size);
+    return Math.max(0, (this.#limit - this.#used) * this.#size.expected - this.#backlog.size);
   }
 
   /** How many tasks may be claimed now, beside those that were asked for and may still come. */
   room(asked: number): number {
     if (!this.#open) return 0;
-    const free = Math.max(0, this.#limit - this.#used) * this.#batchSize;
+    const size = this.#size.expected;
+    const free = Math.max(0, this.#limit - this.#used) * size;
     const calls = this.#prefetch.ahead(this.#limit, this.#settings.clock.now());
-    const ahead = Math.min(MAX_WAITING, calls * this.#batchSize);
+    const ahead = Math.min(MAX_WAITING, calls * size);
     const coming = this.#backlog.size + asked;
     // Claims ahead come in few large helpings rather than one by one.
     if (free <= coming && free + ahead - coming < Math.min(HELPING, ahead / 2)) return 0;
@@ -106,6 +108,8 @@ export class Slots {
   /** Puts a claimed task in line; `pump` starts it. */
   add(attempt: Attempt): void {
     this.#backlog.push(attempt);
+    const { handler } = attempt.runner;
+    this.#size.note(isBatchHandler(handler) ? handler.batchSize : 1);
   }
 
   /** Starts what has a free slot. */

@@ -15,6 +15,7 @@ import { Parking } from './parking.js';
 import { reportLost, reportSettled } from './report.js';
 import { Runners } from './runners.js';
 import { attemptServices } from './services.js';
+import { SlotSize } from './slot-size.js';
 import { Slots, type SlotsHost } from './slots.js';
 import { sweepOnce } from './sweep.js';
 import { Timers } from './timers.js';
@@ -73,9 +74,9 @@ export class Worker implements AsyncDisposable {
     const turn = new Turn();
     const sizes = handlers.map((handler) => (isBatchHandler(handler) ? handler.batchSize : 1));
     const [settings, start] = [this.#settings, this.#settings.concurrency.min];
-    const batchSize = Math.max(1, ...sizes);
-    this.#slots = new Slots(settings, start, batchSize, turn, this.#slotsHost());
-    this.#parking = new Parking(this.#store, this.id, batchSize === 1);
+    const size = new SlotSize(sizes);
+    this.#slots = new Slots(settings, start, size, turn, this.#slotsHost());
+    this.#parking = new Parking(this.#store, this.id, size.most === 1);
     this.#exchanger = new Exchanger(this.#store, this.id, settings, turn, this.#exchangeHost());
     this.#intake = new Intake(settings, runners, this.#slots, {
       isRunning: () => this.#state === 'running',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type BatchItem, defineTask, handle, handleBatch } from '../../src/index.js';
-import { closed, setUp, task } from './support.js';
+import { after, closed, setUp, task } from './support.js';
 
 const many = (count: number) => Array.from({ length: count }, (_, payload) => ({ task, payload }));
 
@@ -119,6 +119,30 @@ describe('a batch handler', () => {
     await clock.advance(0);
     await clock.advance(0);
     expect(queue.stats()).toMatchObject({ started: 60, completed: 60 });
+    await closed(worker, clock);
+  });
+
+  it('leaves slow single tasks in the store, where another worker can have them', async () => {
+    const slow = defineTask('slow');
+    const sizes: number[] = [];
+    const { clock, queue, worker } = await setUp(
+      [
+        handleBatch(task, (items) => void sizes.push(items.length), { size: 50 }),
+        handle(slow, () => after(clock, 1_000)),
+      ],
+      { concurrency: 2 },
+    );
+    await queue.enqueueMany(Array.from({ length: 100 }, (_, n) => ({ task: slow, payload: n })));
+    for (let ms = 0; ms < 10_000; ms += 100) {
+      await clock.advance(100);
+      expect(worker.stats().waiting).toBe(0);
+    }
+    expect(queue.stats()).toMatchObject({ released: 0 });
+    await clock.advance(45_000);
+    await queue.enqueueMany(Array.from({ length: 1_000 }, (_, n) => ({ task, payload: n })));
+    await clock.advance(1_000);
+    expect(queue.stats()).toMatchObject({ completed: 1_100, released: 0 });
+    expect(Math.max(...sizes)).toBe(50);
     await closed(worker, clock);
   });
 
