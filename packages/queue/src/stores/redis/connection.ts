@@ -7,6 +7,13 @@ const CONNECT_MS = 5_000;
 /** How long a call waits for its answer. */
 export const ANSWER_MS = 10_000;
 
+/** A call without an answer yet. */
+interface Waiting {
+  readonly client: RedisClient;
+  readonly sentAt: number;
+  readonly reject: (error: unknown) => void;
+}
+
 /** The connection for commands. Opened with the first of them, kept until it is closed. */
 export class RedisConnection {
   readonly #source: RedisClient | RedisAddress;
@@ -14,6 +21,9 @@ export class RedisConnection {
   #client: RedisClient | undefined;
   #connecting: Promise<void> | undefined;
   #heardAt = 0;
+  /** Calls without an answer yet, the oldest first. */
+  readonly #waiting = new Set<Waiting>();
+  #timer: NodeJS.Timeout | undefined;
   readonly #closing = new AbortController();
 
   constructor(source: RedisClient | RedisAddress, answerMs: number) {
@@ -87,27 +97,42 @@ export class RedisConnection {
   }
 
   /** An answer in time, or an error. */
-  async #answer(client: RedisClient, call: Promise<unknown>): Promise<unknown> {
-    const [sentAt, ms] = [Date.now(), this.#answerMs];
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        // Nothing was heard since: the connection may be dead, and a new one may do better.
-        if (this.#heardAt <= sentAt) this.#abandon(client);
-        reject(unavailable(`no answer within ${ms} ms`));
-      }, ms);
-      timer.unref();
+  #answer(client: RedisClient, call: Promise<unknown>): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const waiting = { client, sentAt: Date.now(), reject };
+      this.#waiting.add(waiting);
+      this.#timer ??= this.#watch(this.#answerMs);
+      call.then(
+        (result) => {
+          this.#waiting.delete(waiting);
+          this.#heardAt = Date.now();
+          resolve(result);
+        },
+        (error: unknown) => {
+          this.#waiting.delete(waiting);
+          reject(error);
+        },
+      );
     });
-    try {
-      const result = await Promise.race([call, late]);
-      this.#heardAt = Date.now();
-      return result;
-    } catch (error) {
-      call.catch(() => undefined);
-      throw error;
-    } finally {
-      clearTimeout(timer);
-    }
+  }
+
+  /** One timer for all calls, for the oldest of them: most are answered long before it goes off. */
+  #watch(ms: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      const now = Date.now();
+      this.#timer = undefined;
+      for (const waiting of this.#waiting) {
+        const left = waiting.sentAt + this.#answerMs - now;
+        if (left > 0) {
+          this.#timer = this.#watch(left);
+          return;
+        }
+        this.#waiting.delete(waiting);
+        // Nothing was heard since: the connection may be dead, and a new one may do better.
+        if (this.#heardAt <= waiting.sentAt) this.#abandon(waiting.client);
+        waiting.reject(unavailable(`no answer within ${this.#answerMs} ms`));
+      }
+    }, ms).unref();
   }
 }
 
