@@ -37,6 +37,10 @@ export async function zipfCase({ contender, operations }) {
   const cache = await adapter.l1(contender, { maxEntries: ENTRIES });
   const order = zipf(operations, 7);
   const value = customer(1);
+  // Compiled before it is measured, on another cache.
+  const other = await adapter.l1(contender, { maxEntries: ENTRIES });
+  other.readThrough(zipf(500_000, 3), value);
+  await other.close();
   const start = process.cpuUsage();
   const hits = cache.readThrough(order, value);
   const { user, system } = process.cpuUsage(start);

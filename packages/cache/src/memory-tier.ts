@@ -26,7 +26,6 @@ const uint32 = (capacity: number): Uint32Array => new Uint32Array(capacity);
  * nothing for the collector to visit but keys and values. Slot 0 is never used.
  */
 export class MemoryTier {
-  readonly #clock: Clock;
   readonly #now: () => number;
   readonly #limits: ResolvedL1;
   readonly #maxBytes: number;
@@ -56,7 +55,6 @@ export class MemoryTier {
   constructor(limits: ResolvedL1, clock: Clock) {
     this.#limits = limits;
     this.#maxBytes = limits.maxBytes ?? Number.POSITIVE_INFINITY;
-    this.#clock = clock;
     this.#now = readingClock(clock);
     this.#capacity = this.#firstCapacity();
     this.#policy = this.#newPolicy();
@@ -118,8 +116,11 @@ export class MemoryTier {
     };
   }
 
-  /** Keeps a value in place of an older one. One that is larger than all there is room for is not kept. */
-  set(key: string, value: unknown, createdAt: number, ttlMs: number): void {
+  /**
+   * Keeps a value in place of an older one. One that is larger than all there is room for is not kept.
+   * @param createdAt - now, when not given
+   */
+  set(key: string, value: unknown, ttlMs: number, createdAt?: number): void {
     const size = this.#sizeOf(value, key);
     const known = this.#slots.get(key);
     if (size > this.#maxBytes) {
@@ -130,8 +131,10 @@ export class MemoryTier {
     if (known !== undefined) this.#policy.touch(slot);
     this.#values[slot] = value;
     this.#forgetPromise(slot);
-    this.#createdAt[slot] = createdAt;
-    this.#expiresAt[slot] = this.#clock.now() + Math.min(ttlMs, this.#limits.ttlMs);
+    // The clock that reads go by: it may be behind, so an entry rather ends too early than too late.
+    const now = this.#now();
+    this.#createdAt[slot] = createdAt ?? now;
+    this.#expiresAt[slot] = now + Math.min(ttlMs, this.#limits.ttlMs);
     this.#reads[slot] = 0;
     if (size > 0) {
       this.#bytes += size - (this.#sizes[slot] as number);

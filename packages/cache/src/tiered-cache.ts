@@ -102,7 +102,7 @@ export class TieredCache implements Cache {
       const ttlMs = ttlFor(value, options, this.#options);
       this.#supersede(key);
       if (ttlMs === 0) this.#l1?.delete(key);
-      else this.#l1?.set(key, value, this.#options.clock.now(), ttlMs);
+      else this.#l1?.set(key, value, ttlMs);
       if (this.#l2 === undefined) return NOTHING;
       return ttlMs === 0 ? this.#l2.remove([key]) : this.#l2.write([{ key, value, ttlMs }]);
     } catch (err) {
@@ -130,8 +130,7 @@ export class TieredCache implements Cache {
     const dropped = all.filter(({ ttlMs }) => ttlMs === 0).map(({ key }) => key);
     for (const key of writes.keys()) this.#supersede(key);
     for (const key of dropped) this.#l1?.delete(key);
-    const now = this.#options.clock.now();
-    for (const { key, value, ttlMs } of kept) this.#l1?.set(key, value, now, ttlMs);
+    for (const { key, value, ttlMs } of kept) this.#l1?.set(key, value, ttlMs);
     await Promise.all([this.#l2?.write(kept), this.#l2?.remove(dropped)]);
   }
 
@@ -298,7 +297,7 @@ export class TieredCache implements Cache {
     ttlMs: number,
     ticket: Ticket,
   ): void {
-    if (ticket.l1 && this.#closing === undefined) this.#l1?.set(key, value, createdAt, ttlMs);
+    if (ticket.l1 && this.#closing === undefined) this.#l1?.set(key, value, ttlMs, createdAt);
   }
 
   #invalidateLocally(keys: readonly string[] | 'all'): void {

@@ -6,6 +6,8 @@ import { ShadowLru } from './shadow-lru.js';
 const WINDOW = 0;
 const PROBATION = 1;
 const PROTECTED = 2;
+/** Beside the segment: the shadow wants to know of reads of this entry. */
+const SAMPLED = 4;
 
 /** Share of the entries beyond the window that is kept for those read again. */
 const PROTECTED_SHARE = 0.8;
@@ -61,16 +63,19 @@ export class TinyLfuPolicy implements EvictionPolicy {
     const hash = hashOf(key);
     this.#hashes[slot] = hash;
     this.#frequencies[slot] = Math.min(MAX_FREQUENCY, this.#sketch.of(hash) + 1);
+    const sampled = this.#shadow.samples(hash);
+    this.#segments[slot] = sampled ? SAMPLED : 0;
     this.#put(WINDOW, slot);
     this.#counted();
-    if (this.#shadow.samples(hash) && this.#shadow.read(hash, this.#room)) this.#adapt(STEP);
+    if (sampled && this.#shadow.read(hash, this.#room)) this.#adapt(STEP);
     this.#balance();
   }
 
   touch(slot: number): void {
     const frequency = this.#frequencies[slot] as number;
     if (frequency < MAX_FREQUENCY) this.#frequencies[slot] = frequency + 1;
-    const segment = this.#segments[slot] as number;
+    const bits = this.#segments[slot] as number;
+    const segment = bits & ~SAMPLED;
     this.#rings.remove(slot);
     if (segment === PROBATION) {
       this.#sizes[PROBATION] -= 1;
@@ -79,13 +84,13 @@ export class TinyLfuPolicy implements EvictionPolicy {
       if (slot === this.#candidate) this.#candidate = 0;
     } else this.#rings.append(segment, slot);
     this.#counted();
-    const hash = this.#hashes[slot] as number;
-    if (this.#shadow.samples(hash) && !this.#shadow.read(hash, this.#room)) this.#adapt(-STEP);
+    if ((bits & SAMPLED) === 0) return;
+    if (!this.#shadow.read(this.#hashes[slot] as number, this.#room)) this.#adapt(-STEP);
   }
 
   remove(slot: number): void {
     this.#rings.remove(slot);
-    this.#sizes[this.#segments[slot] as 0 | 1 | 2] -= 1;
+    this.#sizes[((this.#segments[slot] as number) & ~SAMPLED) as 0 | 1 | 2] -= 1;
     this.#sketch.set(this.#hashes[slot] as number, this.#frequencies[slot] as number);
     if (slot === this.#candidate) this.#candidate = 0;
   }
@@ -128,7 +133,7 @@ export class TinyLfuPolicy implements EvictionPolicy {
   }
 
   #put(segment: 0 | 1 | 2, slot: number): void {
-    this.#segments[slot] = segment;
+    this.#segments[slot] = ((this.#segments[slot] as number) & SAMPLED) | segment;
     this.#sizes[segment] += 1;
     this.#rings.append(segment, slot);
   }
