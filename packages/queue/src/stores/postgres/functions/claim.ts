@@ -2,48 +2,79 @@
  * Claiming: a part of `queue_exchange_v1`. A claim changes no column that an index has. What tasks have in common comes
  * back once: `o_claimed` holds for each queue `[shape, [id, payload, …]]`, or, where they differ,
  * `[[queue], [id, payload, name, headers, priority, epoch, attempt, most attempts, enqueued at, run at, group, children, …]]`.
+ *
+ * The rows are locked first, in a statement of its own: one that finds nothing costs little, a single task needs no
+ * sums, and the next statement sees also what was changed while it waited.
  */
 export function claimText(s: string): string {
-  return `with taken as (
-        update ${s}.queue_task t set epoch = t.epoch + 1, attempts = t.attempts + 1, holder = p_worker,
-          lease_until = v_until, started_at = v_now
-        where t.ctid = any(array(
+  return `v_places := array(
           select p.ctid from ${s}.queue_task p
           where p.queue = v_queue and p.state = 'ready' and p.lease_until is null
           order by p.priority desc, p.tag, p.seq limit v_limit for update skip locked
-        ))
-        returning t.id, t.name, t.payload, t.headers, t.priority, t.epoch, t.attempts, t.max_attempts, t.enqueued_at,
-          t.run_at, t.grp, t.children, t.tag, t.seq, t.keep_completed_ms
-      ), c as (
-        select * from taken order by priority desc, tag, seq
-      )
-      select a.*, case when a.alike
-          then (select string_agg('"' || c.id || '",' || to_json(c.payload), ',') from c)
-          else (select string_agg(concat_ws(',', '"' || c.id || '"', to_json(c.payload), to_json(c.name),
-            coalesce(to_json(c.headers)::text, 'null'), c.priority, c.epoch, c.attempts, c.max_attempts,
-            ${s}.queue_ms(c.enqueued_at), ${s}.queue_ms(c.run_at), coalesce(to_json(c.grp)::text, 'null'),
-            coalesce(cardinality(c.children), 0)), ',') from c)
-        end as rows
-      into r
-      from (
-        select count(*)::integer as count, max(c.tag) as tag, array_agg(c.id) as ids,
-          case when min(c.name) = max(c.name) then array[min(c.name)] else array_agg(c.name) end as names,
-          case when min(c.epoch) = max(c.epoch) then array[min(c.epoch)] else array_agg(c.epoch) end as epochs,
-          count(c.headers) as headed, min(c.headers) as headers, min(c.priority) as priority, min(c.attempts) as attempts,
-          min(c.max_attempts) as max_attempts, min(c.enqueued_at) as enqueued_at, min(c.run_at) as run_at,
-          max(c.keep_completed_ms) as keep,
-          sum(greatest(0, v_ms - ${s}.queue_ms(c.run_at)))::float8 as ms,
-          greatest(0, v_ms - ${s}.queue_ms(min(c.run_at)))::float8 as most,
-          count(c.grp) = 0 and count(c.children) = 0 and min(c.name) = max(c.name) and min(c.epoch) = max(c.epoch)
-            and count(c.headers) in (0, count(*)) and coalesce(min(c.headers) = max(c.headers), true)
-            and min(c.priority) = max(c.priority) and min(c.attempts) = max(c.attempts)
-            and min(c.max_attempts) = max(c.max_attempts) and min(c.enqueued_at) = max(c.enqueued_at)
-            and min(c.run_at) = max(c.run_at) as alike
-        from c
-      ) a;
-      if r.count > 0 then
+        );
+        if cardinality(v_places) > 0 then
+          if cardinality(v_places) = 1 then
+          ${claimOneText(s)}
+          else
+          ${claimManyText(s)}
+          end if;
+          if r.count > 0 then
         ${claimedText(s)}
-      end if;`;
+          end if;
+        end if;`;
+}
+
+const TAKEN = `epoch = t.epoch + 1, attempts = t.attempts + 1, holder = p_worker, lease_until = v_until,
+            started_at = v_now`;
+const SHORT = (t: string): string => `'"' || ${t}.id || '",' || to_json(${t}.payload)`;
+const LONG = (
+  s: string,
+  t: string,
+): string => `concat_ws(',', '"' || ${t}.id || '"', to_json(${t}.payload),
+              to_json(${t}.name), coalesce(to_json(${t}.headers)::text, 'null'), ${t}.priority, ${t}.epoch, ${t}.attempts,
+              ${t}.max_attempts, ${s}.queue_ms(${t}.enqueued_at), ${s}.queue_ms(${t}.run_at),
+              coalesce(to_json(${t}.grp)::text, 'null'), coalesce(cardinality(${t}.children), 0))`;
+
+function claimOneText(s: string): string {
+  return `update ${s}.queue_task t set ${TAKEN}
+          where t.ctid = v_places[1]
+          returning 1 as count, t.tag, array[t.id] as ids, array[t.name] as names, array[t.epoch] as epochs, t.headers,
+            t.priority, t.attempts, t.max_attempts, t.enqueued_at, t.run_at, t.keep_completed_ms as keep,
+            greatest(0, v_ms - ${s}.queue_ms(t.run_at))::float8 as ms,
+            greatest(0, v_ms - ${s}.queue_ms(t.run_at))::float8 as most,
+            t.grp is null and t.children is null as alike,
+            case when t.grp is null and t.children is null then ${SHORT('t')} else ${LONG(s, 't')} end as rows
+          into r;`;
+}
+
+function claimManyText(s: string): string {
+  return `with taken as (
+            update ${s}.queue_task t set ${TAKEN}
+            where t.ctid = any(v_places)
+            returning t.id, t.name, t.payload, t.headers, t.priority, t.epoch, t.attempts, t.max_attempts, t.enqueued_at,
+              t.run_at, t.grp, t.children, t.tag, t.seq, t.keep_completed_ms
+          ), c as (
+            select * from taken order by priority desc, tag, seq
+          )
+          select a.*, case when a.alike then (select string_agg(${SHORT('c')}, ',') from c)
+            else (select string_agg(${LONG(s, 'c')}, ',') from c) end as rows
+          into r
+          from (
+            select count(*)::integer as count, max(c.tag) as tag, array_agg(c.id) as ids,
+              case when min(c.name) = max(c.name) then array[min(c.name)] else array_agg(c.name) end as names,
+              case when min(c.epoch) = max(c.epoch) then array[min(c.epoch)] else array_agg(c.epoch) end as epochs,
+              min(c.headers) as headers, min(c.priority) as priority, min(c.attempts) as attempts,
+              min(c.max_attempts) as max_attempts, min(c.enqueued_at) as enqueued_at, min(c.run_at) as run_at,
+              max(c.keep_completed_ms) as keep,
+              sum(greatest(0, v_ms - ${s}.queue_ms(c.run_at)))::float8 as ms,
+              greatest(0, v_ms - ${s}.queue_ms(min(c.run_at)))::float8 as most,
+              count(c.grp) = 0 and count(c.children) = 0 and min(c.name) = max(c.name) and min(c.epoch) = max(c.epoch)
+                and count(c.headers) in (0, count(*)) and coalesce(min(c.headers) = max(c.headers), true)
+                and min(c.priority) = max(c.priority) and min(c.attempts) = max(c.attempts)
+                and min(c.max_attempts) = max(c.max_attempts) and min(c.enqueued_at) = max(c.enqueued_at)
+                and min(c.run_at) = max(c.run_at) as alike
+            from c
+          ) a;`;
 }
 
 function claimedText(s: string): string {

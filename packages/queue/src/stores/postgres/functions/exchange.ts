@@ -41,6 +41,7 @@ declare
   v_text text;
   v_at timestamptz;
   v_setting ${s}.queue_setting;
+  v_places tid[];
   v_extended integer[] := '{}';
   v_renewed uuid[] := '{}';
   v_ended text[] := '{}';

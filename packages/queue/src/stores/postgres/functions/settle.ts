@@ -10,7 +10,15 @@ import { dueOf } from './planner.js';
  * turn round: from statistics of an empty table it would read all tasks, once for each that is asked for.
  */
 export function completedText(s: string): string {
-  return `if not p_kept then
+  return `if not p_kept and cardinality(d_id) = 1 then
+      delete from ${s}.queue_task t
+      where t.id = d_id[1] and t.epoch = d_epoch and t.holder = p_worker and not t.special and t.keep_completed_ms = 0
+      returning t.queue, 1 as count, ${runOf(s)}::float8 as ms, ${runOf(s)}::float8 as most, d_id as ids,
+        array[t.name] as names into r;
+      if found then
+        ${completedNote(s)}
+      end if;
+    elsif not p_kept then
       for r in
         with gone as (
           ${goneText(s)} and t.keep_completed_ms = 0
