@@ -1,5 +1,5 @@
 import { invalidOption, textOption } from './options.js';
-import type { NewTask, WaitFor } from './store.js';
+import type { EnqueueOutcome, NewTask, WaitFor } from './store.js';
 
 /** How a task of a flow stands to the others. */
 export interface FlowLinks {
@@ -98,4 +98,15 @@ export function linkFlow(
     const onFailure: WaitFor['onFailure'] = items[index]?.onChildFailure ?? 'fail';
     return [ids.length === 0 ? task : { ...task, waitFor: { ids, onFailure } }];
   });
+}
+
+/** The outcomes in the order of the tasks, which were handed to the store in another. */
+export function inOrder(
+  tasks: readonly NewTask[],
+  linked: readonly NewTask[],
+  outcomes: EnqueueOutcome[],
+): EnqueueOutcome[] {
+  if (linked === tasks) return outcomes;
+  const byId = new Map(linked.map((task, index) => [task.id, outcomes[index]]));
+  return tasks.flatMap((task) => byId.get(task.id) ?? []);
 }

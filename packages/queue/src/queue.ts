@@ -3,7 +3,7 @@ import { newCounters, type QueueCounters } from './counters.js';
 import { QueueError } from './errors.js';
 import { EventHub, type QueueEvent, type QueueEvents } from './events.js';
 import { requireFeature, requireFor } from './features.js';
-import { linkFlow, planFlow } from './flow.js';
+import { inOrder, linkFlow, planFlow } from './flow.js';
 import { type HealthReport, storeHealth } from './health.js';
 import { silentLogger } from './logger.js';
 import { observeQueue } from './metrics.js';
@@ -334,17 +334,6 @@ function byName(tasks: readonly AnyTaskDefinition[] = []): Map<string, AnyTaskDe
     named.set(task.name, task);
   }
   return named;
-}
-
-/** The outcomes in the order of the tasks, which were handed to the store in another. */
-function inOrder(
-  tasks: readonly NewTask[],
-  linked: readonly NewTask[],
-  outcomes: EnqueueOutcome[],
-): EnqueueOutcome[] {
-  if (linked === tasks) return outcomes;
-  const byId = new Map(linked.map((task, index) => [task.id, outcomes[index]]));
-  return tasks.flatMap((task) => byId.get(task.id) ?? []);
 }
 
 /**
