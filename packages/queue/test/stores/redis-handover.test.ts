@@ -79,6 +79,34 @@ describe.skipIf(findRedis() === undefined)('tasks handed over on Redis', () => {
     expect((await kit.exchange('a', { claim: 5 })).claimed).toEqual([]);
   });
 
+  it('are told of and counted like any others, one by one or many', async () => {
+    const server = until(await startRedis(), (made) => made.stop());
+    const store = storeAt(server.url);
+    const kit = kitOf(store);
+    const taken = await listen(store, 'a');
+    await kit.exchange('a', { claim: 4, park: true, queues: ['q', 'other'] });
+    const ids = [await kit.add(), ...(await kit.addAll({}, {})), await kit.add({ queue: 'other' })];
+    await expect.poll(() => idsOf(taken), PATIENCE).toEqual(ids);
+    const [event, ...others] = (await store.events({ limit: 100, waitMs: 0 })).events;
+    expect(event).toMatchObject({ type: 'task.added', queue: 'q', subject: ids[0], name: 't' });
+    expect(others.map(({ type, subject, epoch = 0 }) => [type, subject, epoch])).toEqual([
+      ['task.started', ids[0], 1],
+      ['task.added', ids[1], 0],
+      ['task.added', ids[2], 0],
+      ['task.started', ids[1], 1],
+      ['task.started', ids[2], 1],
+      ['task.added', ids[3], 0],
+      ['task.started', ids[3], 1],
+    ]);
+    const { now } = await kit.exchange('clock');
+    const minutes = await store.minutes('q', now - 120_000, now + 60_000);
+    const sum = (name: 'added' | 'started'): number =>
+      minutes.reduce((total, minute) => total + minute[name], 0);
+    expect([sum('added'), sum('started')]).toEqual([3, 3]);
+    const settled = await kit.settle('a', ...taken.map((task) => kit.completed(task)));
+    expect(settled).toEqual(['ok', 'ok', 'ok', 'ok']);
+  });
+
   it('stay in the queue, and wake, where nobody listens any more', async () => {
     const server = until(await startRedis(), (made) => made.stop());
     const store = storeAt(server.url);

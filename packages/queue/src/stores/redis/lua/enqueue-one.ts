@@ -1,7 +1,7 @@
 import { CLAIM_PLAIN, CLAIMS } from './claims.js';
 import { FINISH } from './finish.js';
 import { GROUPS } from './groups.js';
-import { HAND_OVER } from './hand-over.js';
+import { HAND_OVER, HAND_OVER_ONE } from './hand-over.js';
 import { STATE, TAIL, TOOLS } from './head.js';
 import { PRELUDE } from './prelude.js';
 import { QUEUES } from './queues.js';
@@ -32,23 +32,29 @@ end
 if indexed then redis.call('ZADD', P .. 'ids:' .. q, 0, id) end
 local size = redis.call('RPUSH', P .. 'fifo:' .. q, id)
 
+-- Workers that have found nothing sleep: the first of what is ready wakes them, or goes to one that is parked.
+local texts, eventCount = 'task.added\\0' .. q .. '\\0' .. id .. '\\0' .. ARGV[2] .. '\\0\\0', 1
+local wakes = size == 1 and redis.call('EXISTS', P .. 'ready:' .. q) == 0
+local parked = wakes and redis.call('ZREVRANGE', P .. 'parked:' .. q, 0, 0, 'WITHSCORES') or {}
+local message, channel
+${HAND_OVER_ONE}
 local minute = P .. 'min:' .. string.format('%d', now - now % 60000) .. ':' .. q
 if redis.call('HINCRBY', minute, 'added', 1) == 1 then redis.call('PEXPIRE', minute, 90000000) end
-local last = redis.call('INCRBY', P .. 'evseq', 1)
-redis.call('XADD', P .. 'events', string.format('%d-0', last), string.format('%d 1', now),
-  'task.added\\0' .. q .. '\\0' .. id .. '\\0' .. ARGV[2] .. '\\0\\0')
-if last % 500 == 0 then redis.call('XTRIM', P .. 'events', 'MINID', '~', max(0, last - 10000)) end
-
--- Workers that have found nothing sleep: the first of what is ready wakes them, or goes to one that is parked.
-if size > 1 or redis.call('EXISTS', P .. 'ready:' .. q) == 1 then return 1 end
-if redis.call('EXISTS', P .. 'parked:' .. q) == 1 then
+if message then redis.call('HINCRBY', minute, 'started', 1) end
+local last = redis.call('INCRBY', P .. 'evseq', eventCount)
+redis.call('XADD', P .. 'events', string.format('%d-0', last), string.format('%d %d', now, eventCount), texts)
+if last % 500 < eventCount then redis.call('XTRIM', P .. 'events', 'MINID', '~', max(0, last - 10000)) end
+if message then
+  redis.call('PUBLISH', channel, message)
+elseif parked[1] then
+  eventCount = 0
   local worker, lease, limit, segments, given
 ${WHOLE.join('\n')}
   handOver(q)
   saveAll()
   woken[q] = true
 ${TAIL}
-else
+elseif wakes then
   redis.call('PUBLISH', P .. 'wake:' .. q, q)
 end
 return 1

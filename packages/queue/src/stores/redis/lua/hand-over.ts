@@ -68,3 +68,34 @@ local function handOver(q)
   end
 end
 `;
+
+/**
+ * The short way for a single plain task that is alone in its queue, where that has no limits and no groups. Gives
+ * `channel` and `message` when the task is leased to the worker that was parked last.
+ */
+export const HAND_OVER_ONE = `
+if parked[1] and tonumber(parked[2]) > now then
+  local worker = parked[1]
+  local special = redis.call('HMGET', key, 'paused', 'limits', 'rate', 'fair', 'gone')
+  local park = redis.call('HMGET', P .. 'park:' .. worker, 'token', 'left', 'lease', 'queues')
+  local left = tonumber(park[2] or 0)
+  channel = P .. 'hand:' .. worker
+  if left > 0 and not (special[1] or special[2] or special[3] or special[4] or special[5])
+    and redis.call('PUBSUB', 'NUMSUB', channel)[2] > 0 then
+    local lease, handed = tonumber(park[3]), P .. 'handed:' .. worker
+    redis.call('LPOP', P .. 'fifo:' .. q)
+    redis.call('HSET', LEASES, id, struct.pack('>ddI2c0', now + lease, now, #worker, worker)
+      .. string.sub(row, 1, string.find(row, '\\n', 1, true)))
+    redis.call('ZADD', P .. 'lease:' .. q, string.format('%d', now + lease), id)
+    local number = redis.call('RPUSH', handed, id)
+    redis.call('PEXPIRE', handed, math.ceil(3 * lease))
+    redis.call('HSET', P .. 'park:' .. worker, 'left', left - 1)
+    if left == 1 then
+      for _, other in ipairs(cjson.decode(park[4])) do redis.call('ZREM', P .. 'parked:' .. other, worker) end
+    end
+    texts = texts .. '\\0task.started\\0' .. q .. '\\0' .. id .. '\\0' .. ARGV[2] .. '\\0001\\0'
+    eventCount = 2
+    message = cjson.encode({park[1], number, {{id}, {row}}})
+  end
+end
+`;
