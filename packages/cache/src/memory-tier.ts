@@ -26,6 +26,7 @@ const uint32 = (capacity: number): Uint32Array => new Uint32Array(capacity);
  * nothing for the collector to visit but keys and values. Slot 0 is never used.
  */
 export class MemoryTier {
+  readonly #clock: Clock;
   readonly #now: () => number;
   readonly #limits: ResolvedL1;
   readonly #maxBytes: number;
@@ -55,6 +56,7 @@ export class MemoryTier {
   constructor(limits: ResolvedL1, clock: Clock) {
     this.#limits = limits;
     this.#maxBytes = limits.maxBytes ?? Number.POSITIVE_INFINITY;
+    this.#clock = clock;
     this.#now = readingClock(clock);
     this.#capacity = this.#firstCapacity();
     this.#policy = this.#newPolicy();
@@ -131,8 +133,7 @@ export class MemoryTier {
     if (known !== undefined) this.#policy.touch(slot);
     this.#values[slot] = value;
     this.#forgetPromise(slot);
-    // The clock that reads go by: it may be behind, so an entry rather ends too early than too late.
-    const now = this.#now();
+    const now = this.#clock.now();
     this.#createdAt[slot] = createdAt ?? now;
     this.#expiresAt[slot] = now + Math.min(ttlMs, this.#limits.ttlMs);
     this.#reads[slot] = 0;
@@ -141,7 +142,7 @@ export class MemoryTier {
       this.#sizes[slot] = size;
     }
     while (this.#slots.size > this.#limits.maxEntries || this.#bytes > this.#maxBytes) {
-      this.#evict();
+      this.#evict(slot);
     }
   }
 
@@ -165,8 +166,8 @@ export class MemoryTier {
     return slot;
   }
 
-  #evict(): void {
-    const slot = this.#policy.victim();
+  #evict(written: number): void {
+    const slot = this.#policy.victim(written);
     this.#evictions += 1;
     this.#remove(this.#keys[slot] as string, slot);
   }

@@ -9,8 +9,11 @@ export interface EvictionPolicy {
   touch(slot: number): void;
   /** The entry is gone: deleted, expired, or chosen by {@link victim}. */
   remove(slot: number): void;
-  /** The entry that is to leave; the caller removes it. Called only while there are entries. */
-  victim(): number;
+  /**
+   * The entry that is to leave; the caller removes it. Called only while there are entries.
+   * @param written - what has just been written: it stays while there is another one
+   */
+  victim(written: number): number;
   /** Makes room for slots below this number. */
   grow(capacity: number): void;
 }

@@ -36,9 +36,10 @@ export class Rings {
     this.#older[newer] = older;
   }
 
-  /** The oldest slot of a ring; 0 when it is empty. */
-  oldest(ring: number): number {
-    const place = this.#newer[ring] as number;
+  /** The oldest slot of a ring, leaving out one; 0 when there is none. */
+  oldest(ring: number, except = 0): number {
+    let place = this.#newer[ring] as number;
+    if (except !== 0 && place === except + this.#count) place = this.#newer[place] as number;
     return place < this.#count ? 0 : place - this.#count;
   }
 

@@ -95,23 +95,24 @@ export class TinyLfuPolicy implements EvictionPolicy {
     if (slot === this.#candidate) this.#candidate = 0;
   }
 
-  victim(): number {
+  victim(written: number): number {
     const [inWindow, inProbation, inProtected] = this.#sizes;
     this.#room = Math.max(1, inWindow + inProbation + inProtected - 1);
-    const candidate = this.#candidate;
+    const candidate = this.#candidate === written ? 0 : this.#candidate;
     this.#candidate = 0;
-    const other = this.#oldestBeside(candidate);
-    // What is left in the window is newer than the candidate: the newest entry of all is never the one to leave.
-    if (other === 0) return candidate === 0 ? this.#rings.oldest(WINDOW) : candidate;
-    return candidate === 0 || this.#admits(candidate, other) ? other : candidate;
+    if (candidate === 0) return this.#oldest(written) || written;
+    const other = this.#rings.oldest(PROBATION, candidate) || this.#rings.oldest(PROTECTED);
+    if (other === 0 || other === written) return candidate;
+    return this.#admits(candidate, other) ? other : candidate;
   }
 
-  /** The oldest entry beyond the window that is not the candidate; 0 when there is none. */
-  #oldestBeside(candidate: number): number {
-    const onProbation = this.#rings.oldest(PROBATION);
-    return onProbation !== 0 && onProbation !== candidate
-      ? onProbation
-      : this.#rings.oldest(PROTECTED);
+  /** The first to leave when nothing is weighed, leaving out one; 0 when there is no other. */
+  #oldest(except: number): number {
+    return (
+      this.#rings.oldest(PROBATION, except) ||
+      this.#rings.oldest(PROTECTED, except) ||
+      this.#rings.oldest(WINDOW, except)
+    );
   }
 
   #admits(candidate: number, other: number): boolean {
