@@ -1,5 +1,5 @@
 import type { TaskInfo } from '../admin-data.js';
-import { shown } from '../options.js';
+import { integerOption, invalidOption, knownOptions, shown, textOption } from '../options.js';
 import type { QueueStore, TaskRecord, TaskState } from '../store.js';
 import type { AnyTaskDefinition } from '../task.js';
 import { toTaskInfo } from '../task-info.js';
@@ -25,19 +25,23 @@ interface TestedQueue {
   readonly store: Pick<QueueStore, 'find'>;
 }
 
+const STATES: readonly TaskState[] = [
+  ...(['ready', 'scheduled', 'leased', 'completed', 'dead', 'cancelled'] as const),
+];
 const PAGE = 500;
 const SHOWN = 10;
 
 /**
  * For tests: asserts that tasks of a kind are in a queue, and returns them, oldest first.
  *
- * @throws Error that lists what is there instead
+ * @throws Error that lists what is there instead; QueueError `QUEUE_OPTION_INVALID`
  */
 export async function assertEnqueued(
   queue: TestedQueue,
   task: Pick<AnyTaskDefinition, 'name'>,
   expected: ExpectedTasks = {},
 ): Promise<TaskInfo[]> {
+  checkExpected(task, expected);
   const { payload, count, states } = expected;
   const all = (await everyTask(queue)).map(toTaskInfo);
   const found = all.filter(
@@ -58,6 +62,16 @@ export async function assertEnqueued(
     `Expected ${wanted}${like}${inState} in queue ${queue.name}, found ${found.length} among ${all.length}:` +
       `${there.join('')}${more}`,
   );
+}
+
+function checkExpected(task: Pick<AnyTaskDefinition, 'name'>, expected: ExpectedTasks): void {
+  textOption('task.name', task?.name);
+  knownOptions('expected', expected, ['payload', 'count', 'states']);
+  integerOption('expected.count', expected.count, 1, [0, Number.MAX_SAFE_INTEGER]);
+  const { states = [] } = expected;
+  if (!Array.isArray(states) || !states.every((state) => STATES.includes(state))) {
+    throw invalidOption('expected.states', `an array of ${STATES.join(', ')}`, states);
+  }
 }
 
 async function everyTask({ name, store }: TestedQueue): Promise<TaskRecord[]> {

@@ -1,4 +1,5 @@
 import type { Clock, ClockTimer } from '../clock.js';
+import { dateMs, durationOption, invalidOption } from '../options.js';
 
 /** A {@link Clock} that stands still until it is told to move. */
 export interface VirtualClock extends Clock {
@@ -9,8 +10,14 @@ export interface VirtualClock extends Clock {
   advance(ms: number): Promise<void>;
 }
 
-/** Makes a {@link VirtualClock}. */
+/**
+ * Makes a {@link VirtualClock}.
+ * @throws QueueError `QUEUE_OPTION_INVALID`
+ */
 export function virtualClock(startMs: number = Date.UTC(2026, 0, 1)): VirtualClock {
+  if (typeof startMs !== 'number' || Number.isNaN(dateMs(new Date(startMs)))) {
+    throw invalidOption('startMs', 'milliseconds since 1970, up to 9999', startMs);
+  }
   let now = startMs;
   let order = 0;
   const timers = new Set<{ at: number; order: number; fn: () => void }>();
@@ -26,7 +33,7 @@ export function virtualClock(startMs: number = Date.UTC(2026, 0, 1)): VirtualClo
       return { unref: () => undefined, clear: () => void timers.delete(timer) };
     },
     async advance(ms) {
-      const until = now + ms;
+      const until = now + durationOption('ms', ms, 0);
       await settled();
       for (let timer = next(until); timer !== undefined; timer = next(until)) {
         timers.delete(timer);

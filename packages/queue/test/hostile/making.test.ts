@@ -3,7 +3,7 @@ import { z } from 'zod';
 import * as api from '../../src/index.js';
 import { postgresStore } from '../../src/stores/postgres.js';
 import { redisStore } from '../../src/stores/redis.js';
-import { advance, drain, virtualClock } from '../../src/testing.js';
+import { advance, assertEnqueued, drain, virtualClock } from '../../src/testing.js';
 import { loose, options, refuses } from './table.js';
 import { circular, duration, fn, integer, list, number, object, text, word } from './values.js';
 
@@ -219,6 +219,22 @@ refuses(
       concurrency: integer(1, 10_000),
       withinMs: [Number.NaN, 0, -1, '5', null, {}, 1n, Symbol('s')],
     }),
+    [
+      'startMs',
+      [null, '5', {}, 10n, Symbol('s'), Number.NaN, -1, 1e300],
+      (value) => loose(virtualClock)(value),
+    ],
+    ['ms', duration(), (value) => loose(virtualClock().advance)(value)],
+    ['task', [null, 5, 'text', {}], (value) => loose(assertEnqueued)(queue, value)],
+    ['expected', object, (value) => loose(assertEnqueued)(queue, task, value)],
+    ...options(
+      (of) => loose(assertEnqueued)(queue, task, of),
+      {
+        count: integer(0, Number.MAX_SAFE_INTEGER).filter((v) => v !== 0),
+        states: [...list, ['gone'], [null]],
+      },
+      'expected.',
+    ),
     ['by', duration(), (value) => loose(advance)(virtualClock(), store, value)],
     ['options', object, (value) => loose((of: never) => new api.QueueAdmin(of))(value)],
     [
