@@ -55,7 +55,7 @@ function sharedRules({ admin, queueStore, queueName }: AlertSubjects): AlertRule
       fire: { above: 0 },
       annotations: {
         summary: '{{value}} tasks of the queue operations were given up',
-        action: 'The log has a line for each, with its errors',
+        action: 'See GET /v1/tasks?state=dead; once the cause is mended, POST /v1/tasks/redrive',
       },
     },
   ];
