@@ -4,11 +4,13 @@ import type { Runner } from './runner.js';
 
 /** How often a reader that waits looks again. */
 const LOOK_MS = 100;
+/** The oldest transaction that is still under way. */
+const UNDER_WAY = 'pg_snapshot_xmin(pg_current_snapshot())::text::bigint';
 const CURSOR = /^(\d{1,19})-(\d{1,18})-(\d{1,9})$/;
 
 interface Row extends Record<string, unknown> {
   id: string;
-  xid: string;
+  seen: string;
   at: number;
   type: StoredEvent['type'];
   queue: string;
@@ -20,13 +22,14 @@ interface Row extends Record<string, unknown> {
 }
 
 interface Position {
-  readonly xid: string;
+  /** See the table. */
+  readonly seen: string;
   readonly id: string;
   /** How many events of the row were read. */
   readonly read: number;
 }
 
-const OLDEST: Position = { xid: '0', id: '0', read: 0 };
+const OLDEST: Position = { seen: '0', id: '0', read: 0 };
 
 /** Reads what the functions of the database noted. */
 export class Journal {
@@ -77,22 +80,22 @@ export class Journal {
     { queues, types, limit }: EventsRequest,
   ): Promise<{ events: StoredEvent[]; position: Position }> {
     const { rows } = await this.#runner.query<Row>({
-      text: `select id::text, xid::text, floor(extract(epoch from at) * 1000)::float8 as at, type, queue, subjects,
+      text: `select e.id::text, e.seen::text, floor(extract(epoch from at) * 1000)::float8 as at, type, queue, subjects,
           subject, names, epochs, progress
         from ${this.#schema}.queue_event e
-        where (e.xid, e.id) >= ($1::text::xid8, $2::bigint) and e.xid < pg_snapshot_xmin(pg_current_snapshot())
+        where (e.seen, e.id) >= ($1::bigint, $2::bigint) and e.seen < ${UNDER_WAY}
           and ($3::text[] is null or queue = any($3)) and ($4::text[] is null or type = any($4))
-        order by e.xid, e.id limit $5`,
-      values: [from.xid, from.id, queues ?? null, types ?? null, limit + 1],
+        order by e.seen, e.id limit $5`,
+      values: [from.seen, from.id, queues ?? null, types ?? null, limit + 1],
     });
     const events: StoredEvent[] = [];
     let position = from;
     for (const row of rows) {
-      const { xid, id } = row;
-      const read = xid === from.xid && id === from.id ? from.read : 0;
+      const { seen, id } = row;
+      const read = seen === from.seen && id === from.id ? from.read : 0;
       const count = row.subjects?.length ?? 1;
       for (let at = read; at < count && events.length < limit; at++) {
-        position = { xid, id, read: at + 1 };
+        position = { seen, id, read: at + 1 };
         events.push(eventOf(row, at, cursorOf(position)));
       }
       if (events.length >= limit) break;
@@ -107,9 +110,9 @@ export class Journal {
     const position = positionOf(after);
     if (position === undefined) return { position: OLDEST, gap: true };
     const { rows } = await this.#runner.query<{ dropped: boolean; ahead: boolean }>({
-      text: `select $1::text::xid8 >= pg_snapshot_xmax(pg_current_snapshot()) as ahead,
-        exists (select from ${this.#schema}.queue_event_floor where (xid, id) > ($1::text::xid8, $2::bigint)) as dropped`,
-      values: [position.xid, position.id],
+      text: `select $1::bigint >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint as ahead,
+        exists (select from ${this.#schema}.queue_event_floor where (seen, id) > ($1::bigint, $2::bigint)) as dropped`,
+      values: [position.seen, position.id],
     });
     // A cursor of another database, or of what this one has lost.
     if (rows[0]?.ahead === true) return { position: OLDEST, gap: true };
@@ -117,9 +120,9 @@ export class Journal {
   }
 
   async #newest(): Promise<Position> {
-    const { rows } = await this.#runner.query<{ xid: string; id: string; read: number }>({
-      text: `select xid::text, id::text, count as read from ${this.#schema}.queue_event e
-        where xid < pg_snapshot_xmin(pg_current_snapshot()) order by e.xid desc, e.id desc limit 1`,
+    const { rows } = await this.#runner.query<{ seen: string; id: string; read: number }>({
+      text: `select e.seen::text, e.id::text, e.count as read from ${this.#schema}.queue_event e
+        where e.seen < ${UNDER_WAY} order by e.seen desc, e.id desc limit 1`,
       values: [],
     });
     return rows[0] ?? OLDEST;
@@ -127,13 +130,13 @@ export class Journal {
 }
 
 function positionOf(cursor: string): Position | undefined {
-  const [, xid, id, read] = CURSOR.exec(cursor) ?? [];
-  if (xid === undefined || id === undefined) return undefined;
-  return { xid, id, read: Number(read) };
+  const [, seen, id, read] = CURSOR.exec(cursor) ?? [];
+  if (seen === undefined || id === undefined) return undefined;
+  return { seen, id, read: Number(read) };
 }
 
-function cursorOf({ xid, id, read }: Position): string {
-  return `${xid}-${id}-${read}`;
+function cursorOf({ seen, id, read }: Position): string {
+  return `${seen}-${id}-${read}`;
 }
 
 function eventOf(row: Row, index: number, cursor: string): StoredEvent {

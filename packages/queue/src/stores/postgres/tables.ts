@@ -139,10 +139,14 @@ create table ${s}.queue_child (
 create index queue_child_parent on ${s}.queue_child (parent);
 
 -- What happened, one row for each kind and queue in a call. One name or epoch stands for all. Read in the order of
--- transactions, up to the oldest that is still under way: so nothing turns up behind a reader's back.
+-- what their writers may have seen, up to the oldest transaction that is still under way: so nothing turns up behind a
+-- reader's back, and what follows from another event comes after it. (By the number of its own transaction it need not:
+-- an exchange may claim what a younger transaction has committed since it began.)
 create table ${s}.queue_event (
   id bigint generated always as identity,
-  xid xid8 not null default pg_current_xact_id(),
+  -- The newest transaction that the writer may have seen, its own at least.
+  seen bigint not null
+    default greatest(pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1, pg_current_xact_id()::text::bigint),
   at timestamptz not null,
   type text not null,
   queue text not null,
@@ -158,13 +162,13 @@ create table ${s}.queue_event (
   counted integer not null default 0,
   ms float8 not null default 0,
   ms_max float8 not null default 0,
-  primary key (xid, id)
+  primary key (seen, id)
 );
 -- Ids do not compress.
 alter table ${s}.queue_event alter column subjects set storage external;
 
 -- The last event dropped.
-create table ${s}.queue_event_floor (xid xid8 not null, id bigint not null);
+create table ${s}.queue_event_floor (seen bigint not null, id bigint not null);
 
 -- Counts by the minute, beside those of the events that are still kept: one row for each call that counted and for the
 -- events that were dropped. The sweep sums them up.

@@ -90,20 +90,20 @@ export function pruneJournal(s: string): string {
   return `if pg_try_advisory_xact_lock(hashtextextended('${s}.queue_journal', 0)) then
     if (select sum(e.count) from ${s}.queue_event e) > ${2 * KEPT_EVENTS} then
       with old as (
-        select k.xid, k.id from (
-          select e.xid, e.id, sum(e.count) over (order by e.xid desc, e.id desc) - e.count as newer
+        select k.seen, k.id from (
+          select e.seen, e.id, sum(e.count) over (order by e.seen desc, e.id desc) - e.count as newer
           from ${s}.queue_event e
         ) k where k.newer >= ${KEPT_EVENTS}
       ), gone as (
-        delete from ${s}.queue_event e using old where e.xid = old.xid and e.id = old.id
-        returning e.xid, e.id, e.queue, e.at, e.type, e.counted, e.ms, e.ms_max
+        delete from ${s}.queue_event e using old where e.seen = old.seen and e.id = old.id
+        returning e.seen, e.id, e.queue, e.at, e.type, e.counted, e.ms, e.ms_max
       ), before as (
         delete from ${s}.queue_event_floor where exists (select 1 from gone)
       ), counts as (
         insert into ${s}.queue_minute (${MINUTE_COLUMNS})
         select m.queue, m.at, ${MINUTE_SUMS} from (${minutesOf(s, 'gone')}) m group by m.queue, m.at
       )
-      insert into ${s}.queue_event_floor select g.xid, g.id from gone g order by g.xid desc, g.id desc limit 1;
+      insert into ${s}.queue_event_floor select g.seen, g.id from gone g order by g.seen desc, g.id desc limit 1;
     end if;
     with over as (
       delete from ${s}.queue_minute m where m.at < ${MINUTE(s)} and not m.summed returning m.*
