@@ -122,6 +122,23 @@ export const groupChecks: readonly Check[] = [
     },
   },
   {
+    title: 'lets what failed or was handed back wait for the rate of its group, as any other',
+    needs: 'groups',
+    async run(kit, expect) {
+      const windowMs = 10_000;
+      await kit.store.control('q', { groupDefaults: { rate: { max: 2, windowMs } } });
+      const ids = await kit.addGroup('a', 4);
+      const [failed, back] = await kit.claim('w', 9);
+      if (failed === undefined || back === undefined) throw new Error('two were claimed');
+      await kit.settle('w', kit.retry(failed), kit.released(back));
+      expect(await kit.claim('w', 9)).toEqual([]);
+      await kit.harness.advance(windowMs / 2);
+      expect(await kit.claim('w', 9)).toEqual([]);
+      await kit.harness.advance(windowMs);
+      expect((await kit.claim('w', 9)).map(({ id }) => id)).toEqual(ids.slice(0, 2));
+    },
+  },
+  {
     title: 'does not let tasks that were ready long ago pass the rate together',
     needs: 'groups',
     async run(kit, expect) {

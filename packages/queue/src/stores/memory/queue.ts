@@ -110,6 +110,8 @@ export class MemoryQueue {
       this.move(task, 'scheduled');
     } else if (group === null || task.slot) {
       this.move(task, 'ready');
+      // It comes back with the slot it had: its claim counted, and there may be no room for another.
+      if (group !== null && group.rate !== null) this.rebalance(group, now);
     } else {
       this.move(task, 'scheduled', 'group');
       this.admit(group, now);

@@ -170,6 +170,10 @@ begin
     update ${s}.queue_task t set state = 'scheduled', blocked = null where t.id = p_id;
   elsif v_task.grp is null or v_task.slot then
     update ${s}.queue_task t set state = 'ready', blocked = null where t.id = p_id;
+    -- It comes back with the slot it had: its claim counted, and there may be no room for another.
+    if v_task.slot and ${s}.queue_limits_v1(v_task.queue, v_task.grp) -> 'rate' is not null then
+      perform ${s}.queue_rebalance_v1(v_task.queue, v_task.grp, p_now);
+    end if;
   else
     update ${s}.queue_task t set state = 'scheduled', blocked = 'group' where t.id = p_id;
     perform ${s}.queue_admit_v1(v_task.queue, v_task.grp, p_now);

@@ -180,7 +180,12 @@ end
 -- Puts a task that waits for nothing but its time and its group where it belongs.
 function arrive(id, t)
   if t[RUN] > now then move(id, t, SCHEDULED)
-  elseif not inGroup(t) or t.more.slot then move(id, t, READY)
+  elseif not inGroup(t) then move(id, t, READY)
+  elseif t.more.slot then
+    move(id, t, READY)
+    -- It comes back with the slot it had: its claim counted, and there may be no room for another.
+    local g = groupOf(t[QUEUE], t.more.g)
+    if g and g.rate then rebalance(t[QUEUE], t.more.g, g) end
   else
     move(id, t, BLOCKED, 'group')
     admit(t[QUEUE], t.more.g)
