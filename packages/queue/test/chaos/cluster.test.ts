@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Cluster } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findRedis } from '../../../../test-services/redis.js';
 import { silentLogger } from '../../src/logger.js';
 import type { RedisClient } from '../../src/stores/redis/client.js';
 import { RedisStore } from '../../src/stores/redis/store.js';
@@ -11,6 +10,7 @@ import type { Address } from './support/address.js';
 import { buildProgram, type Program } from './support/program.js';
 import {
   type ClusterNode,
+  canCluster,
   moveSlot,
   type RedisCluster,
   startRedisCluster,
@@ -21,7 +21,7 @@ import { survive } from './support/survive.js';
 
 const TIMEOUT_MS = scaled(60_000, 300_000);
 
-describe.skipIf(findRedis() === undefined)('on a Redis Cluster', () => {
+describe.skipIf(!canCluster())('on a Redis Cluster', () => {
   let cluster: RedisCluster;
   let client: Cluster;
   beforeAll(async () => {
@@ -52,7 +52,7 @@ describe.skipIf(findRedis() === undefined)('on a Redis Cluster', () => {
   );
 });
 
-describe.skipIf(findRedis() === undefined)('workers on a Redis Cluster', () => {
+describe.skipIf(!canCluster())('workers on a Redis Cluster', () => {
   let cluster: RedisCluster;
   let program: Program;
   beforeAll(async () => {

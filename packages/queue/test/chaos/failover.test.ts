@@ -1,14 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findRedis } from '../../../../test-services/redis.js';
+import { findRedis, startRedis } from '../../../../test-services/redis.js';
+import type { Address } from './support/address.js';
 import { buildProgram, type Program } from './support/program.js';
 import { type SentinelPair, startSentinelPair } from './support/redis-sentinel.js';
 import { isSoak, pause, scaled } from './support/scale.js';
 import { survive } from './support/survive.js';
 
 const TIMEOUT_MS = scaled(90_000, 300_000);
+const RESTARTS = scaled(2, 12);
 const SETTINGS = { tasks: scaled(600, 2_500), handlerMs: 40 };
 
-describe.skipIf(findRedis() === undefined)('workers on a Redis that fails over', () => {
+describe.skipIf(findRedis() === undefined)('workers on a Redis that goes away', () => {
   let program: Program;
   let pair: SentinelPair | undefined;
   beforeAll(async () => {
@@ -26,7 +28,25 @@ describe.skipIf(findRedis() === undefined)('workers on a Redis that fails over',
   }
 
   it(
-    'lose nothing and do nothing twice when writes stand still for it',
+    'lose nothing and complete nothing twice when it is killed and started again with what it wrote',
+    async () => {
+      const server = await startRedis({ durable: true });
+      const address: Address = { kind: 'redis', url: server.url };
+      const happen = async (): Promise<object> => {
+        for (let n = 0; n < RESTARTS; n++) {
+          await pause(200 + Math.random() * 300);
+          await server.restart();
+        }
+        return { restarts: RESTARTS };
+      };
+      await survive({ title: 'Redis, restarts', program, address, ...SETTINGS, happen });
+      await server.stop();
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'lose nothing and do nothing twice when it fails over while writes stand still',
     async () => {
       const { address, sentinel, primary, promoted, replicated } = await startPair();
       const happen = async (): Promise<object> => {

@@ -37,14 +37,6 @@ export class History {
   gaps = 0;
   #cursor: string | undefined;
 
-  /** The same events in another order. */
-  inOrder(compare: (a: StoredEvent, b: StoredEvent) => number): History {
-    const sorted = new History();
-    sorted.gaps = this.gaps;
-    for (const event of [...this.events].sort(compare)) sorted.#take(event);
-    return sorted;
-  }
-
   /** Reads what is new; whether there was anything. */
   async read(store: QueueStore<never>): Promise<boolean> {
     const after = this.#cursor === undefined ? {} : { after: this.#cursor };

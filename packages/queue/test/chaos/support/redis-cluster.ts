@@ -1,6 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { Cluster, Redis } from 'ioredis';
 import { freePort } from '../../../../../test-services/ports.js';
-import { startRedis } from '../../../../../test-services/redis.js';
+import { findRedis, startRedis } from '../../../../../test-services/redis.js';
 import type { TestServer } from '../../../../../test-services/test-server.js';
 import { eventually } from './scale.js';
 
@@ -8,6 +9,14 @@ const HOST = '127.0.0.1';
 const SLOTS = 16_384;
 /** After this long without an answer a node counts as failed, and its replica takes over. */
 const NODE_TIMEOUT_MS = 1_500;
+
+/** Whether a cluster can be started here: it takes the commands and settings of Redis 7. */
+export function canCluster(): boolean {
+  const program = findRedis();
+  if (program === undefined) return false;
+  const [, major] = /\bv=(\d+)/.exec(execFileSync(program, ['--version']).toString()) ?? [];
+  return Number(major) >= 7;
+}
 
 /** A node of a cluster. */
 export interface ClusterNode {
@@ -72,7 +81,6 @@ export async function startRedisCluster(withReplicas: boolean): Promise<RedisClu
   for (const [n, { direct }] of primaries.entries()) {
     const from = Math.ceil((n * SLOTS) / primaries.length);
     const to = Math.ceil(((n + 1) * SLOTS) / primaries.length) - 1;
-    // A range in one command needs Redis 7.
     await direct.call('cluster', 'addslotsrange', from, to);
     await direct.call('cluster', 'set-config-epoch', n + 1);
   }
