@@ -66,7 +66,7 @@ async function manyWork(context) {
     { contender: contenders.bentocache, target: atLeast(4) },
   ];
   const list = [contenders.ours, ...rivals.map(({ contender }) => contender)];
-  const params = { concurrency: 100, reads: context.size(10_000, 5_000), slices: 9 };
+  const params = { concurrency: 100, reads: context.size(20_000, 5_000), slices: 9 };
   const [ours, ...theirs] = await samplesOf(context, list, params);
   const work = 'L2 hit, 100 at a time, decoded';
   const rows = rivals.flatMap(({ contender, target }, i) => [
@@ -91,7 +91,7 @@ async function manyWork(context) {
 
 async function oneWork(context) {
   const list = [contenders.ours, contenders.ioredis, contenders.bentocache];
-  const params = { concurrency: 1, reads: context.size(1_000, 500), slices: 15 };
+  const params = { concurrency: 1, reads: context.size(3_000, 1_000), slices: 9 };
   const [ours, raw, bento] = await samplesOf(context, list, params);
   const micros = (samples, of) => samples.map((sample) => sample[of] * 1_000);
   const work = 'L2 hit, one at a time';

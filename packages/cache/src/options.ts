@@ -18,7 +18,7 @@ export interface L1Options {
   /**
    * Which entry leaves to make room. `'lru'`: the least recently used one. `'tinylfu'`: one that is read rarely, so
    * that scans and loops over many keys do not push out what is read often; it keeps more of what is asked for in
-   * most traces, and takes about 30 bytes more an entry.
+   * most traces, and takes about 25 bytes more an entry.
    * @defaultValue `'lru'`
    */
   policy?: L1Policy;
