@@ -1,5 +1,6 @@
 import { runChild, startChild } from '../../lib/child.mjs';
 import { interleave } from '../../lib/rounds.mjs';
+import { median } from '../../lib/statistics.mjs';
 import { atLeast, atMost, row } from '../../lib/table.mjs';
 import { adapterOf, contenders } from '../contenders.mjs';
 import { customer, keysOf, now, pause } from '../measure.mjs';
@@ -135,7 +136,7 @@ async function stampedeWork(context) {
   };
 }
 
-/** Many cold keys, three callers each. */
+/** Many cold keys, three callers each: the median of five waves, after two that warm up. */
 export async function coldKeysCase({ contender, url, count }) {
   const cache = await open(contender, url);
   const run = async (name) => {
@@ -151,10 +152,10 @@ export async function coldKeysCase({ contender, url, count }) {
     if (calls !== count) throw new Error(`${calls} factory calls for ${count} keys`);
     return ms;
   };
-  await run('warm');
-  const ms = await run('cold');
+  const waves = [];
+  for (let i = 0; i < 7; i++) waves.push(await run(`wave${i}`));
   await cache.close();
-  return ms;
+  return median(waves.slice(2));
 }
 
 async function coldKeysWork(context) {
