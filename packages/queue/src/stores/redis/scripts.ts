@@ -56,9 +56,9 @@ const PARTS: Readonly<Partial<Record<Name, string>>> = {
 
 /**
  * Those that make room, or move what is there already: a server whose memory is full must not refuse them, or nobody
- * could ever work off what fills it. Enqueues are refused.
+ * could ever work off what fills it; nor a list, by which operators find what to remove. Enqueues are refused.
  */
-const FREEING: ReadonlySet<string> = new Set(['exchange', 'sweep', 'alter', 'control']);
+const FREEING: ReadonlySet<string> = new Set(['exchange', 'sweep', 'find', 'alter', 'control']);
 
 /** Every script of the store. */
 export type Scripts = Readonly<Record<Name, Script>>;
