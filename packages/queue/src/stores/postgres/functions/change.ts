@@ -11,6 +11,8 @@ create function ${s}.queue_take_key_v1(p_queue text, p_key text, p_id uuid, p_ex
 returns boolean language plpgsql as $$
 begin
   if p_key is null then return true; end if;
+  -- One at a time for each key: what decides below must see the task that the one before made.
+  perform pg_advisory_xact_lock(hashtextextended(p_queue || ' ' || p_key, 0));
   insert into ${s}.queue_key as k (queue, key, task_id, expires_at) values (p_queue, p_key, p_id, p_expires)
   on conflict (queue, key) do update set task_id = excluded.task_id, expires_at = excluded.expires_at
   where k.expires_at <= p_now and not exists (select 1 from ${s}.queue_task t where t.id = k.task_id);

@@ -27,7 +27,12 @@ returns table (o_ord bigint, o_id uuid) language plpgsql ${PLANNER} as $$
 declare v_now timestamptz := ${s}.queue_now();
 begin
   if cardinality(p_key) > 0 then
-    -- In the order of the keys: two batches with the same keys then never wait for each other in a circle.
+    -- One at a time for each key: what decides below must see the task that the one before made, and a statement that
+    -- waited for a row does not. In the order of the keys: two batches with the same keys then never wait for each other
+    -- in a circle.
+    perform pg_advisory_xact_lock(hashtextextended(k.queue || ' ' || k.key, 0)) from (
+      select distinct n.queue, n.key from (${ROWS}) n where n.key is not null order by n.queue, n.key offset 0
+    ) k;
     insert into ${s}.queue_key as k (queue, key, task_id, expires_at)
     select n.queue, n.key, n.id, v_now + n.key_ttl * interval '1 millisecond'
     from (${ROWS}) n
