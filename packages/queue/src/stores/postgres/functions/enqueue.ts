@@ -136,6 +136,7 @@ begin
     v_due := ${dueOf('n.wait', 'n.absolute')};
     o_ord := n.ord;
     if n.key is not null then
+      perform pg_advisory_xact_lock(hashtextextended(n.queue || ' ' || n.key, 0)); -- as above
       insert into ${s}.queue_key as k (queue, key, task_id, expires_at)
       values (n.queue, n.key, n.id, v_now + n.key_ttl * interval '1 millisecond')
       on conflict (queue, key) do update set task_id = excluded.task_id, expires_at = excluded.expires_at
