@@ -11,8 +11,10 @@ const START = Date.UTC(2026, 0, 1);
 const FROZEN_CLOCK = `local now = tonumber(redis.call('GET', KEYS[1] .. ':clock'))`;
 
 /** An empty store on a server, with a clock of its own. */
-export async function frozenRedisStore(client: Redis | Cluster): Promise<StoreHarness<never>> {
-  const prefix = `test-${randomBytes(6).toString('hex')}`;
+export async function frozenRedisStore(
+  client: Redis | Cluster,
+  prefix: string = `test-${randomBytes(6).toString('hex')}`,
+): Promise<StoreHarness<never>> {
   const clock = `${prefix}:{${prefix}:queue}:clock`;
   await client.set(clock, START);
   const store = new RedisStore({

@@ -17,6 +17,8 @@ for _, q in ipairs(names) do
   stats[9] = redis.call('ZCARD', P .. 'blocked:' .. q)
   stats[10] = redis.call('ZCARD', P .. 'lease:' .. q)
   for state = COMPLETED, CANCELLED do stats[6 + state] = redis.call('ZCARD', P .. 'done:' .. state .. ':' .. q) end
+  local kept = redis.call('HMGET', P .. 'q:' .. q, 'kept', 'keptgone')
+  stats[6 + COMPLETED] = stats[6 + COMPLETED] + tonumber(kept[1] or 0) - tonumber(kept[2] or 0)
   local first = redis.call('ZRANGE', ready, 0, ${LOOK - 1})
   for i = 1, #first do first[i] = string.sub(first[i], 17) end
   -- The first of those in the list was the first to be due.

@@ -52,6 +52,8 @@ const WORDS: ReadonlyMap<string, string> = new Map([
   ['HAS_PROGRESS', '16'],
   // The first byte of a plain task, P; that of the others is their state.
   ['PLAIN', '80'],
+  // The first byte of what is kept of a plain task that completed, D, in the place of its lease.
+  ['DONE', '68'],
   // Lua takes about 8000 values in one call.
   ['CHUNK', '4000'],
 ]);

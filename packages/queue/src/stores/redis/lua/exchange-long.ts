@@ -6,9 +6,7 @@ export const EXCHANGE_LONG = `
 -- The task under this lease, or under this lease until it lapsed.
 local function held(id, epoch)
   local t = tasks[id]
-  if t and t[EPOCH] == tonumber(epoch) and t[HOLDER] == worker and (t[STATE] == LEASED or t[STATE] == READY) then
-    return t
-  end
+  if t and t[EPOCH] == tonumber(epoch) and t[HOLDER] == worker and t[STATE] <= LEASED then return t end
 end
 
 -- Ends a lease. A task that was to be cancelled is, whatever its holder says.
@@ -48,13 +46,14 @@ local function extend(place, id, epoch, progress)
   local t = held(id, epoch)
   if not t then return end
   local q = t[QUEUE]
-  local lapsed = t[STATE] == READY
+  local lapsed = t[STATE] ~= LEASED
   local most = lapsed and queueOf(q).limits.concurrency
   if most then
     flush()
     if redis.call('ZCARD', P .. 'lease:' .. q) >= most then return end
   end
   t[UNTIL] = now + lease
+  t[RUN] = min(t[RUN], now) -- one that lapsed may have waited for the rate of its group
   move(id, t, LEASED)
   if lapsed and inGroup(t) then admit(q, t.more.g) end
   if progress ~= '' then

@@ -6,6 +6,7 @@ import { PARK, UNPARK } from './hand-over.js';
 import { HEAD, TAIL } from './head.js';
 import { PRELUDE } from './prelude.js';
 import { QUEUES } from './queues.js';
+import { SETTLE_PLAIN } from './settle-plain.js';
 import { TASKS } from './tasks.js';
 
 /**
@@ -37,60 +38,7 @@ local stale, extended, cancelled, segments = {}, {}, {}, {}
 -- What the worker is given, for the case that the answer is lost.
 local given = {}
 ${CLAIM_PLAIN}
--- The short way to settle, for what is most of the work: plain tasks of which nothing is kept. All of one claim and
--- one head have the same lease.
-local rest, restCount = {}, 0
-local infos, parts = {}, {}
-for from = 1, doneCount, CHUNK do
-  local to = min(doneCount, from + CHUNK - 1)
-  local ids = {unpack(ARGV, doneAt + from - 1, doneAt + to - 1)}
-  local leases = redis.call('HMGET', LEASES, unpack(ids))
-  local last, info = nil, nil
-  for i = 1, #ids do
-    local text = leases[i]
-    if text ~= last then
-      last, info = text, text and infos[text]
-      if text and not info then
-        local _, since, holder, at = struct.unpack('>ddI2c0', text)
-        local head = cjson.decode(string.sub(text, at + 1, -2))
-        local part = (parts[head[1]] or {})[head[2]] or {}
-        parts[head[1]] = parts[head[1]] or {}
-        parts[head[1]][head[2]] = part
-        info = {n = 0, ran = max(0, now - since), part = part, mine = holder == worker and head[4] <= 0}
-        infos[text] = info
-      end
-    end
-    if info and info.mine then
-      info.n = info.n + 1
-      info.part[#info.part + 1] = ids[i]
-    else
-      restCount = restCount + 1
-      rest[restCount] = from + i - 1
-    end
-  end
-end
-for _, info in pairs(infos) do
-  info.part.ran = (info.part.ran or 0) + info.n * info.ran
-  if info.n > 0 then info.part.longest = max(info.part.longest or 0, info.ran) end
-end
-for q, names in pairs(parts) do
-  for name, part in pairs(names) do
-    local n = #part
-    if n > 0 then
-      many('HDEL', META, part)
-      many('HDEL', LEASES, part)
-      many('ZREM', P .. 'lease:' .. q, part)
-      if queueOf(q).indexed then many('ZREM', P .. 'ids:' .. q, part) end
-      event('+task.completed', q, table.concat(part, ' '), name, '1', '', n)
-      tally(q, 'completed', n)
-      tally(q, 'runMs', part.ran)
-      tallyMax(q, 'runMaxMs', part.longest)
-      ended[q] = true
-      if queueOf(q).limits.concurrency then woken[q] = true end
-    end
-  end
-end
-
+${SETTLE_PLAIN}
 -- All else, made only when there is some.
 local full
 local function long()

@@ -126,7 +126,15 @@ for _, state in ipairs(live) do
   size = size + redis.call('ZCARD', P .. LIVE[state] .. q)
   if state == READY then size = size + redis.call('LLEN', P .. 'fifo:' .. q) end
 end
+local kept = string.find(filter.states or '5', COMPLETED, 1, true) and redis.call('HGET', P .. 'q:' .. q, 'kept')
+if kept then size = size + tonumber(kept) end
 if size <= ${LOOK} then
+  for _, member in ipairs(kept and redis.call('SMEMBERS', P .. 'keeps:' .. q) or {}) do
+    for _, entry in ipairs(redis.call('LRANGE', P .. 'kept:' .. member, 0, -1)) do
+      local _, _, _, _, _, at = struct.unpack('>BBddI2c0', entry)
+      for id in string.gmatch(string.sub(entry, at), '[^ ]+') do take(id) end
+    end
+  end
   for _, state in ipairs(live) do
     for _, member in ipairs(redis.call('ZRANGE', P .. LIVE[state] .. q, 0, -1)) do
       take(state == READY and string.sub(member, 17) or member)

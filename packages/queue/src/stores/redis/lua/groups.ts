@@ -56,6 +56,7 @@ function leave(id, t)
   elseif state == LEASED then
     zput(P .. 'lease:' .. q, id, false)
     if queueOf(q).limits.concurrency then woken[q] = true end
+  elseif t.kept then unkeep(t)
   elseif state ~= NEW then
     zput(P .. 'done:' .. state .. ':' .. q, id, false)
     zput(EXPIRY, id, false)
@@ -108,20 +109,24 @@ function admit(q, key)
   end
 end
 
--- Takes slots back that are too many, the last first, and gives those that are free.
+-- Takes slots back that are too many, the last first, and gives those that are free. A task whose lease lapsed keeps
+-- its slot, for its handler may run still: it waits until the rate may have room.
 function rebalance(q, key, g)
-  local over = -min(space(q, key, g), allowance(q, key, g))
-  if over > 0 then
+  local over, overRate = -space(q, key, g), -allowance(q, key, g)
+  if over > 0 or overRate > 0 then
     for _, member in ipairs(redis.call('ZREVRANGE', groupKey('gready', q, key), 0, -1)) do
-      if over <= 0 then break end
+      if over <= 0 and overRate <= 0 then break end
       local id = string.sub(member, 17)
       local t = task(id)
-      -- One that lapsed may have a handler still.
       if t and t[HOLDER] == '' then
-        over = over - 1
+        over, overRate = over - 1, overRate - 1
         t.more.slot = nil
         g.held = g.held - 1
         move(id, t, BLOCKED, 'group')
+      elseif t and overRate > 0 then
+        overRate = overRate - 1
+        t[RUN] = (g.rate.s[1] and g.rate.s[1][1] or now) + g.rate.w
+        move(id, t, SCHEDULED)
       end
     end
   end

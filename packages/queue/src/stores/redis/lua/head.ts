@@ -3,9 +3,16 @@
  * one slot of a Cluster, so that one script may touch queues, tasks and settings together.
  *
  *   :queues            set     names of the queues that have, or had, anything
- *   :q:<queue>         hash    seq (order of arrival), paused, reason, by, limits, rate, vtime, fair, configured, gone, indexed
+ *   :q:<queue>         hash    seq (order of arrival), paused, reason, by, limits, rate, vtime, fair, configured,
+ *                              gone, indexed, kept, keptgone
  *   :meta              hash    task id → a plain task (see below), or what the scripts need of it, packed (constants.ts)
- *   :leases            hash    id of a plain task that is leased → until, since, worker, and its first line
+ *   :leases            hash    id of a plain task that is leased → until, since, worker, and its first line; of one that
+ *                              completed and is kept → D, flags, since, when, worker
+ *   :kept:<ms>:<queue> list    plain tasks that completed and are kept that long, those first that were the first: what
+ *                              :leases says of them, and ids. `kept` of the queue counts them, `keptgone` those that are
+ *                              there no more, or not as such
+ *   :keeps:<queue>     set     the <ms>:<queue> of these lists
+ *   :keptexpiry        zset    the same of all queues, score when the first of a list is dropped
  *   :body              hash    id of a task that is not plain → JSON of [name, headers], a line feed, the payload
  *   :log               hash    task id → its history, one line of JSON an entry
  *   :result, :progress hash    task id → JSON
@@ -32,9 +39,9 @@
  *
  * Big hashes and sorted sets, not a key a task: each command then takes all the tasks of a call at once.
  *
- * A plain task is what most are: due at once, of priority 0, without key, group and children, and ready, or leased for
- * the first time. All that is kept of it is one text that the client made but for its head, which all tasks of one call
- * share: `P`, JSON of [queue, name, most attempts, ms to keep it completed, dead, enqueued at, due, tag, arrival], a line
+ * A plain task is what most are: due at once, of priority 0, without key, group and children, and ready, leased for the
+ * first time, or completed then and kept. All that is kept of it is one text that the client made but for its head, which
+ * all tasks of one call share: `P`, JSON of [queue, name, most attempts, ms to keep it completed, dead, enqueued at, due, tag, arrival], a line
  * feed, JSON of [name, headers], a line feed; then its number in the call, a space, the payload. Whatever else befalls
  * it makes it a task like the others.
  */

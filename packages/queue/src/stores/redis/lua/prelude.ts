@@ -27,7 +27,13 @@ local function fromPlain(row, lease)
   local t = {READY, 0, 0, 0, 0, 0, 0, h[3], 0, h[6], h[7], h[4], h[5], place, 0, 0, 0, h[1], h[2], '', '', ''}
   t.plain = true
   t.body = string.sub(row, first + 1, second) .. string.sub(row, space + 1)
-  if lease then
+  if lease and string.byte(lease) == DONE then
+    local _
+    t[STATE], t[EPOCH], t[ATTEMPTS] = COMPLETED, 1, 1
+    _, t[FLAGS], t[STARTED], t[FINISHED], t[HOLDER] = struct.unpack('>BBddI2c0', lease)
+    t[EXPIRES] = t[FINISHED] + h[4]
+    t.kept = true
+  elseif lease then
     t[STATE], t[EPOCH], t[ATTEMPTS] = LEASED, 1, 1
     t[UNTIL], t[STARTED], t[HOLDER] = struct.unpack('>ddI2c0', lease)
   else
@@ -124,6 +130,28 @@ local function saveGone()
   gone = {}
 end
 
+-- What is among the kept tasks of a queue and is there no more is left out when they expire.
+local keptGone = {}
+local function unkeep(t)
+  t.kept = nil
+  keptGone[t[QUEUE]] = (keptGone[t[QUEUE]] or 0) + 1
+end
+local function saveKept()
+  for q, n in pairs(keptGone) do
+    local key, members = P .. 'q:' .. q, P .. 'keeps:' .. q
+    local left = redis.call('HINCRBY', key, 'keptgone', n)
+    if tonumber(redis.call('HGET', key, 'kept')) <= left then
+      for _, member in ipairs(redis.call('SMEMBERS', members)) do
+        redis.call('UNLINK', P .. 'kept:' .. member)
+        redis.call('ZREM', P .. 'keptexpiry', member)
+      end
+      redis.call('UNLINK', members)
+      redis.call('HDEL', key, 'kept', 'keptgone')
+    end
+  end
+  keptGone = {}
+end
+
 -- Makes plain tasks that changed tasks like the others.
 local function unplain()
   local bodies, leases, n = {}, {}, 0
@@ -132,6 +160,10 @@ local function unplain()
       if t.listed then
         unlist(t)
         zput(P .. 'ready:' .. t[QUEUE], t[PLACE] .. id, -t[PRIORITY])
+      elseif t.kept then
+        unkeep(t)
+        zput(P .. 'done:' .. t[STATE] .. ':' .. t[QUEUE], id, 0)
+        zput(EXPIRY, id, t[EXPIRES])
       end
       n = n + 1
       leases[n] = id
@@ -148,6 +180,7 @@ end
 local function flush()
   unplain()
   saveGone()
+  saveKept()
   for key, set in pairs(zsets) do
     local add, rem, a, r = {}, {}, 0, 0
     for member, score in pairs(set) do

@@ -22,7 +22,7 @@ local function lapse(id, t)
     finish(id, t, DEAD)
   else
     tallyRun(t, 'failed')
-    move(id, t, READY)
+    arrive(id, t)
     lapsed = lapsed + 1
   end
 end
@@ -55,6 +55,56 @@ for _, id in ipairs(old) do
   else
     drop(id, t)
     pruned = pruned + 1
+  end
+end
+
+-- Plain tasks that completed, those first that were the first: all of one list are kept for as long. One that is not as
+-- its entry says is there no more, or is another by now.
+local kept = limit - #old
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'keptexpiry', '-inf', now, 'LIMIT', 0, limit)) do
+  local keep, q = string.match(member, '^(%d+):(.*)$')
+  local list = P .. 'kept:' .. member
+  local entry, expires = redis.call('LINDEX', list, 0), nil
+  while entry do
+    local _, flags, _, finished, _, at = struct.unpack('>BBddI2c0', entry)
+    expires = finished + tonumber(keep)
+    if expires > now or kept <= 0 then break end
+    local text, ids, over, taken = string.sub(entry, 1, at - 1), {}, #entry + 1, 0
+    for id, after in string.gmatch(string.sub(entry, at), '([^ ]+) ?()') do
+      taken = taken + 1
+      ids[taken] = id
+      if taken == kept then
+        over = at - 1 + after
+        break
+      end
+    end
+    if over > #entry then redis.call('LPOP', list) else redis.call('LSET', list, 0, text .. string.sub(entry, over)) end
+    local found, gone = {}, 0
+    for from = 1, taken, CHUNK do
+      for _, lease in ipairs(redis.call('HMGET', LEASES, unpack(ids, from, min(taken, from + CHUNK - 1)))) do
+        found[#found + 1] = lease
+      end
+    end
+    local here = {}
+    for i = 1, taken do
+      if found[i] == text then here[#here + 1] = ids[i] else gone = gone + 1 end
+    end
+    if #here > 0 then
+      many('HDEL', META, here)
+      many('HDEL', LEASES, here)
+      if flags ~= 0 then many('HDEL', RESULT, here) end
+      if queueOf(q).indexed then many('ZREM', P .. 'ids:' .. q, here) end
+    end
+    redis.call('HINCRBY', P .. 'q:' .. q, 'kept', -taken)
+    if gone > 0 then redis.call('HINCRBY', P .. 'q:' .. q, 'keptgone', -gone) end
+    kept = kept - taken
+    pruned = pruned + #here
+    entry = redis.call('LINDEX', list, 0)
+  end
+  if entry then redis.call('ZADD', P .. 'keptexpiry', string.format('%.0f', expires), member)
+  else
+    redis.call('ZREM', P .. 'keptexpiry', member)
+    redis.call('SREM', P .. 'keeps:' .. q, member)
   end
 end
 
@@ -95,7 +145,8 @@ local unused = redis.call('EXISTS', P .. 'indexed') == 0
 for _, q in ipairs(names) do
   if unused and redis.call('HDEL', P .. 'q:' .. q, 'indexed') == 1 then redis.call('UNLINK', P .. 'ids:' .. q) end
   if redis.call('EXISTS', P .. 'fifo:' .. q, P .. 'ready:' .. q, P .. 'sched:' .. q, P .. 'blocked:' .. q,
-    P .. 'lease:' .. q, P .. 'done:5:' .. q, P .. 'done:6:' .. q, P .. 'done:7:' .. q, P .. 'g:' .. q) == 0
+    P .. 'lease:' .. q, P .. 'done:5:' .. q, P .. 'done:6:' .. q, P .. 'done:7:' .. q, P .. 'g:' .. q,
+    P .. 'keeps:' .. q) == 0
     and not redis.call('HGET', P .. 'q:' .. q, 'configured') then
     redis.call('UNLINK', P .. 'q:' .. q, P .. 'ids:' .. q)
     redis.call('SREM', P .. 'queues', q)
