@@ -49,7 +49,10 @@ export class Leases {
     if (this.#added >= LOOK_EVERY + this.#held.size) this.#forget();
   }
 
-  /** Those extended are in a row of their own now. */
+  /**
+   * Those extended are in a row of their own now, unless they are in a later one: answers may overtake one another, and
+   * the last row made is the one that says until when a task is leased.
+   */
   extended(
     id: number,
     { extend, leaseMs }: ExchangeRequest,
@@ -59,6 +62,10 @@ export class Leases {
     const until = performance.now() + leaseMs;
     const lease = { id, until, keeps: this.mayKeep(refs), left: refs.length };
     for (const ref of refs) {
+      if ((this.#find(ref)?.lease.id ?? 0) > id) {
+        this.#leave(lease);
+        continue;
+      }
       this.settled(ref);
       this.#held.set(ref.id, { epoch: ref.epoch, lease });
     }
@@ -69,7 +76,11 @@ export class Leases {
     const held = this.#find(ref);
     if (held === undefined) return;
     this.#held.delete(ref.id);
-    if (--held.lease.left === 0) this.#over.push(held.lease.id);
+    this.#leave(held.lease);
+  }
+
+  #leave(lease: Lease): void {
+    if (--lease.left === 0) this.#over.push(lease.id);
   }
 
   #find({ id, epoch }: LeaseRef): Held | undefined {

@@ -1,0 +1,72 @@
+import { openDatabase, type SqlDatabase } from '@holdfast/sql';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { findPostgres, startPostgres } from '../../../../test-services/postgres.js';
+import type { TestServer } from '../../../../test-services/test-server.js';
+import { Kit } from '../../src/testing.js';
+import { freezeClock, frozenStore } from './harness.js';
+
+const LEASE_MS = 10_000;
+/** So many rows of leases must be over before any of them is deleted ahead of its time, and then some. */
+const OTHERS = 40;
+
+/** Holds the next answer of the database back, until the function that it gives is called. */
+function holdNextAnswer(db: SqlDatabase): () => void {
+  const query = db.query.bind(db);
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  db.query = async (...call) => {
+    db.query = query;
+    const answer = await query(...call);
+    await held;
+    return answer as never;
+  };
+  return () => release();
+}
+
+const server = findPostgres();
+let running: TestServer;
+let db: SqlDatabase;
+
+beforeAll(async () => {
+  if (server === undefined) return;
+  running = await startPostgres();
+  db = await openDatabase({ url: running.url });
+  await freezeClock(db);
+}, 30_000);
+afterAll(async () => {
+  await db?.close({ deadline: 500 });
+  await running?.stop();
+});
+
+it.skipIf(server === undefined)(
+  'a lease runs out although the answers to its extensions came in the wrong order',
+  async () => {
+    const kit = new Kit(await frozenStore(db));
+    const { id, epoch } = await kit.add().then(() => kit.claimOne('w'));
+    const extend = [{ id, epoch }];
+    const release = holdNextAnswer(db);
+    const first = kit.exchange('w', { extend });
+    // The server has done it: the next one is after it.
+    await expect
+      .poll(async () => (await db.query('select from queue_test.queue_lease')).rows.length)
+      .toBe(2);
+    await kit.harness.advance(LEASE_MS / 2);
+    await kit.exchange('w', { extend });
+    release();
+    await first;
+    for (let n = 0; n < OTHERS; n++) {
+      await kit.add({ queue: 'o' });
+      const [other] = (await kit.exchange('w', { claim: 1, queues: ['o'] })).claimed;
+      if (other === undefined) throw new Error('there was nothing to claim');
+      await kit.exchange('w', {
+        settle: [{ id: other.id, epoch: 1, outcome: 'completed', result: null }],
+      });
+    }
+    await kit.harness.advance(LEASE_MS / 2 + 1);
+    expect((await kit.store.sweep(100)).lapsed).toBe(0);
+    await kit.harness.advance(LEASE_MS / 2);
+    expect((await kit.store.sweep(100)).lapsed).toBe(1);
+  },
+);
