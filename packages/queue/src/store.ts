@@ -10,8 +10,8 @@
  *           extends it. That is the fence: whoever was overtaken holds an older epoch.
  * attempt   a claim that counts against `maxAttempts`. A claim that was handed back does not count.
  * lease     the right to work on a task until a deadline by the store's clock.
- * lapsed    the deadline passed with no word from the holder. The task is ready again, and its holder may still settle
- *           or extend until somebody else claims it.
+ * lapsed    the deadline passed with no word from the holder. The task is ready again, once the rate of its group has room,
+ *           and its holder may still settle or extend until somebody else claims it.
  * settle    ending a lease: completed, to be retried, dead, or released (handed back).
  * sweep     what any process does now and then: lapse leases, fire schedules, drop what is past its retention. Needs no
  *           leader.

@@ -14,8 +14,8 @@ export interface RateLimit {
 /**
  * Limits of one group, or of every group that has none of its own. A group that has reached them keeps its tasks
  * blocked (`scheduled`), out of the way of claims: at most `concurrency` of its tasks are ready or leased at any time, and its ready
- * tasks with its claims in the window are never more than `rate.max`, but for tasks whose lease lapsed: they are ready
- * again whatever the rate.
+ * tasks with its claims in the window are never more than `rate.max`. A task whose lease lapsed waits for the rate like
+ * the others: it is `scheduled`, keeps its slot, and its worker may settle or extend it still.
  */
 export interface GroupLimits {
   readonly concurrency?: number | null;

@@ -139,6 +139,72 @@ export const groupChecks: readonly Check[] = [
     },
   },
   {
+    title: 'lets a task whose lease lapsed wait for the rate of its group, before those behind it',
+    needs: 'groups',
+    async run(kit, expect) {
+      const windowMs = 60_000;
+      await kit.store.control('q', { groupDefaults: { rate: { max: 2, windowMs } } });
+      const ids = await kit.addGroup('a', 4);
+      const start = (await kit.exchange('w', { claim: 9 })).now;
+      await kit.lapse();
+      const reply = await kit.exchange('other', { claim: 9 });
+      expect(reply.claimed).toEqual([]);
+      expect(await kit.stateOf(ids[0] ?? '')).toBe('scheduled');
+      await kit.harness.advance((reply.nextDueAt ?? 0) - reply.now);
+      const next = await kit.exchange('other', { claim: 9 });
+      expect(next.now - start).toBeGreaterThanOrEqual(windowMs);
+      expect(next.claimed.map(({ id, epoch }) => [id, epoch])).toEqual(
+        ids.slice(0, 2).map((id) => [id, 2]),
+      );
+      expect(await kit.claim('other', 9)).toEqual([]);
+    },
+  },
+  {
+    title:
+      'lets the task of a lapsed lease that waits for a rate be settled and extended by its worker',
+    needs: 'groups',
+    async run(kit, expect) {
+      const rate = { max: 3, windowMs: 60_000 };
+      await kit.store.control('q', { groupDefaults: { rate, concurrency: 3 } });
+      const ids = await kit.addGroup('a', 4);
+      const [done, held, failed] = await kit.claim('w', 9);
+      if (!done || !held || !failed) throw new Error('three were claimed');
+      await kit.lapse();
+      expect(await kit.claim('other', 9)).toEqual([]);
+      expect(await kit.settle('other', kit.completed(done))).toEqual(['stale']);
+      expect(await kit.extend('w', held)).toEqual(['ok']);
+      expect(await kit.settle('w', kit.completed(done), kit.retry(failed))).toEqual(['ok', 'ok']);
+      expect(await kit.stateOf(held.id)).toBe('leased');
+      await kit.harness.advance(5_000);
+      expect(await kit.extend('w', held)).toEqual(['ok']);
+      await kit.lapse();
+      expect(await kit.claim('other', 9)).toEqual([]);
+      await kit.harness.advance(rate.windowMs);
+      expect((await kit.claim('other', 9)).map(({ id }) => id)).toEqual(ids.slice(1));
+      expect(await kit.settle('w', kit.completed(held))).toEqual(['stale']);
+    },
+  },
+  {
+    title:
+      'does not let others of a strict group pass the one whose lease lapsed and that waits for the rate',
+    needs: 'groups',
+    async run(kit, expect) {
+      const rate = { max: 1, windowMs: 60_000 };
+      await kit.store.control('q', { groupDefaults: { rate } });
+      const group = { key: 'a', strict: 'block' as const };
+      const first = await kit.add({ group });
+      const head = await kit.claimOne('w');
+      await kit.lapse();
+      await kit.add({ group, priority: 5 });
+      await kit.harness.advance(rate.windowMs);
+      expect((await kit.claim('w', 9)).map(({ id }) => id)).toEqual([first]);
+      await kit.lapse();
+      expect(await kit.settle('w', kit.dead({ ...head, epoch: 2 }))).toEqual(['ok']);
+      await kit.harness.advance(2 * rate.windowMs);
+      expect(await kit.claim('w', 9)).toEqual([]);
+    },
+  },
+  {
     title: 'does not let tasks that were ready long ago pass the rate together',
     needs: 'groups',
     async run(kit, expect) {

@@ -278,18 +278,28 @@ export class MemoryQueue {
     }
   }
 
-  /** Takes slots back that are too many, and gives those that are free. */
+  /**
+   * Takes slots back that are too many, and gives those that are free. A task whose lease lapsed keeps its slot, for its
+   * handler may run still: it waits until the rate may have room.
+   */
   rebalance(group: MemoryGroup, now: number): void {
-    let over = -Math.min(group.space(), group.allowance(now));
-    if (over > 0) {
+    let over = -group.space();
+    let overRate = -group.allowance(now);
+    if (over > 0 || overRate > 0) {
       const order = [...group.ready].map(entryOf).sort((a, b) => (claimedBefore(a, b) ? 1 : -1));
       for (const { task } of order) {
-        if (over <= 0) break;
-        if (task.holder !== null) continue; // lapsed: its handler may run still
-        over--;
-        task.slot = false;
-        group.held--;
-        this.move(task, 'scheduled', 'group');
+        if (over <= 0 && overRate <= 0) break;
+        if (task.holder === null) {
+          over--;
+          overRate--;
+          task.slot = false;
+          group.held--;
+          this.move(task, 'scheduled', 'group');
+        } else if (overRate > 0) {
+          overRate--;
+          task.runAt = group.rate?.freeAt(now) ?? now;
+          this.move(task, 'scheduled');
+        }
       }
     }
     this.admit(group, now);

@@ -44,6 +44,11 @@ export class RateWindow {
     else this.#slices.push({ end, count: 1 });
   }
 
+  /** When to look again for room: a window from now where what takes it is not claimed yet. */
+  freeAt(now: number): number {
+    return this.nextFree() ?? now + this.#windowMs;
+  }
+
   /** When the next slice stops counting, null where none counts. */
   nextFree(): number | null {
     const [first] = this.#slices;

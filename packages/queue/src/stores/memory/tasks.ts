@@ -79,7 +79,7 @@ export class MemoryTasks {
   #held({ id, epoch }: LeaseRef, worker: string): MemoryTask | undefined {
     const task = this.leased.get(id) ?? this.byId.get(id);
     if (task === undefined || task.epoch !== epoch || task.holder !== worker) return undefined;
-    return task.state === 'leased' || task.state === 'ready' ? task : undefined;
+    return task.finishedAt === null ? task : undefined;
   }
 
   /** Ends a lease. */
@@ -164,9 +164,10 @@ export class MemoryTasks {
   extend(lease: Extension, worker: string, until: number, now: number): 'ok' | 'lost' | 'cancel' {
     const task = this.#held(lease, worker);
     if (task === undefined) return 'lost';
-    if (task.state === 'ready') {
+    if (task.state !== 'leased') {
       const queue = this.queue(task.task.queue);
       if (!queue.hasRoomToExtend()) return 'lost';
+      if (task.runAt > now) task.runAt = now; // it waited for the rate of its group
       queue.move(task, 'leased');
       this.leased.set(task.task.id, task);
       if (task.group !== null) queue.admit(task.group, now);
@@ -238,7 +239,7 @@ export class MemoryTasks {
       return 'died';
     }
     this.#tallyRun(task, 'failed', now);
-    this.queue(task.task.queue).move(task, 'ready');
+    this.queue(task.task.queue).arrive(task, now);
     this.#wake(task.task.queue);
     return 'lapsed';
   }

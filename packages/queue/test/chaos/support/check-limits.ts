@@ -1,4 +1,3 @@
-import type { StoredEvent } from '../../../src/index.js';
 import type { Crew } from './crew.js';
 import type { History } from './history.js';
 import type { Run } from './log.js';
@@ -118,15 +117,12 @@ export function checkLimits(crew: Crew, history: History): LimitReport {
     atMost('strict at once', mostAtOnce(runs.filter((run) => run.name === name)), 1);
   const main = runs.filter(({ name }) => name !== OF_RATED);
   atMost('queue at once', mostAtOnce(main), QUEUE_CONCURRENCY);
-  const claims = (name: string): StoredEvent[] =>
-    history.events.filter((event) => event.type === 'task.started' && event.name === name);
-  // A task whose lease lapsed is claimed again whatever the rate of its group: see the guide.
-  const again = ({ subject, epoch = 0 }: StoredEvent): boolean =>
-    history.lapsed.has(`${subject} ${epoch - 1}`);
-  const timesOf = (events: readonly StoredEvent[]): number[] => events.map(({ at }) => at);
-  const ofGroup = timesOf(claims(GROUP_RATED).filter((event) => !again(event)));
-  atMost('group in a window', mostInWindow(ofGroup, GROUP_RATE.windowMs), GROUP_RATE.max);
-  const ofQueue = timesOf(claims(OF_RATED));
-  atMost('queue in a window', mostInWindow(ofQueue, QUEUE_RATE.windowMs), QUEUE_RATE.max);
+  const claims = (name: string): number[] =>
+    history.events.flatMap((event) =>
+      event.type === 'task.started' && event.name === name ? [event.at] : [],
+    );
+  const rated = mostInWindow(claims(GROUP_RATED), GROUP_RATE.windowMs);
+  atMost('group in a window', rated, GROUP_RATE.max);
+  atMost('queue in a window', mostInWindow(claims(OF_RATED), QUEUE_RATE.windowMs), QUEUE_RATE.max);
   return { violations, reached };
 }

@@ -131,7 +131,10 @@ function extendedText(s: string): string {
       continue when r.lease_until is null and exists (
         select 1 from ${s}.queue_setting q where q.queue = r.queue and q.concurrency
           <= ${s}.queue_leased_v1(r.queue));
-      update ${s}.queue_task t set lease_until = v_until, progress = coalesce(r.progress, t.progress) where t.id = r.id;
+      -- One that lapsed may have waited for the rate of its group.
+      update ${s}.queue_task t set lease_until = v_until, progress = coalesce(r.progress, t.progress), state = 'ready',
+        run_at = least(t.run_at, v_now)
+      where t.id = r.id;
       v_renewed := array_append(v_renewed, r.id);
       if r.progress is not null then
         perform ${s}.queue_note_v1('task.progress', r.queue, r.id::text, r.name, r.epoch, r.progress, v_now);
@@ -155,7 +158,7 @@ function promoteText(s: string): string {
         update ${s}.queue_task t set state = 'ready' where t.ctid = any(array(
           select d.ctid from ${s}.queue_task d
           where d.queue = v_queue and d.state = 'scheduled' and d.blocked is null and d.run_at <= v_now
-            and (d.grp is null or d.slot)
+            and d.grp is null
           order by d.run_at, d.seq limit greatest(1000, c_limit) for update skip locked
         ));
         if v_setting.governed then

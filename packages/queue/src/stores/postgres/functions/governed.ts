@@ -89,23 +89,38 @@ begin
   end if;
 end $$;
 
--- Takes slots back that are too many, the last first, and gives those that are free.
+-- Takes slots back that are too many, the last first, and gives those that are free. A task whose lease lapsed keeps its
+-- slot, for its handler may run still: it waits until the rate may have room.
 create function ${s}.queue_rebalance_v1(p_queue text, p_grp text, p_now timestamptz) returns void language plpgsql as $$
 declare
   v_room record;
-  v_count bigint;
+  v_over bigint;
+  v_over_rate bigint;
+  r record;
 begin
   select * into v_room from ${s}.queue_room_v1(p_queue, p_grp, p_now);
-  if least(v_room.o_space, v_room.o_allowance) < 0 then
-    with over as (
-      -- A task with a holder lapsed: its handler may run still.
-      select t.id from ${s}.queue_task t
-      where t.queue = p_queue and t.grp = p_grp and t.state = 'ready' and t.holder is null
-      order by t.priority, t.tag desc, t.seq desc limit -least(v_room.o_space, v_room.o_allowance)
-    )
-    update ${s}.queue_task t set state = 'scheduled', blocked = 'group', slot = false from over where t.id = over.id;
-    get diagnostics v_count = row_count;
-    update ${s}.queue_group g set held = g.held - v_count where g.queue = p_queue and g.grp = p_grp;
+  v_over := coalesce(-v_room.o_space, 0);
+  v_over_rate := coalesce(-v_room.o_allowance, 0);
+  if v_over > 0 or v_over_rate > 0 then
+    for r in
+      select t.id, t.holder from ${s}.queue_task t
+      where t.queue = p_queue and t.grp = p_grp and t.state = 'ready' and t.lease_until is null
+      order by t.priority, t.tag desc, t.seq desc
+    loop
+      exit when v_over <= 0 and v_over_rate <= 0;
+      if r.holder is null then
+        v_over := v_over - 1;
+        v_over_rate := v_over_rate - 1;
+        update ${s}.queue_task t set state = 'scheduled', blocked = 'group', slot = false where t.id = r.id;
+        update ${s}.queue_group g set held = g.held - 1 where g.queue = p_queue and g.grp = p_grp;
+      elsif v_over_rate > 0 then
+        v_over_rate := v_over_rate - 1;
+        update ${s}.queue_task t set state = 'scheduled', run_at = timestamptz 'epoch' + interval '1 millisecond'
+          * coalesce(${s}.queue_rate_free_v1(p_queue, p_grp, v_room.o_window, p_now),
+            ${s}.queue_ms(p_now) + v_room.o_window)
+        where t.id = r.id;
+      end if;
+    end loop;
   end if;
   perform ${s}.queue_admit_v1(p_queue, p_grp, p_now);
 end $$;

@@ -78,6 +78,7 @@ begin
       o_kind := 'died';
     else
       update ${s}.queue_task t set lease_until = null, history = array_append(t.history, ${LAPSED(s, 'r')}) where t.id = r.id;
+      if r.grp is not null then perform ${s}.queue_arrive_v1(r.id, v_now); end if;
       o_kind := 'lapsed';
     end if;
     perform pg_notify('${s}_queue', r.queue);
