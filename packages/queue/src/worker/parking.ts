@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.js';
 import { hasFeature } from '../features.js';
 import type { ClaimedTask, ExchangeReply, QueueStore } from '../store.js';
 
@@ -10,6 +11,7 @@ export class Parking {
   readonly isOffered: boolean;
   readonly #store: ParkingStore;
   readonly #worker: string;
+  readonly #clock: Clock;
   /** Epochs of the claims that were handed over and are not settled, by id: one may come with a reply, too. */
   readonly #handed = new Map<string, number>();
   #parkedAt = 0;
@@ -19,9 +21,10 @@ export class Parking {
   /**
    * `wanted`: not for batch handlers, whose batches are the larger the more tasks there are when the worker asks.
    */
-  constructor(store: ParkingStore, worker: string, wanted: boolean) {
+  constructor(store: ParkingStore, worker: string, clock: Clock, wanted: boolean) {
     this.#store = store;
     this.#worker = worker;
+    this.#clock = clock;
     this.isOffered = wanted && store.onHandover !== undefined && hasFeature(store, 'handover');
   }
 
@@ -54,9 +57,12 @@ export class Parking {
     if (this.#handed.size > 0) this.#handed.delete(id);
   }
 
-  /** A task is handed over when it is enqueued, and after the worker was parked. */
+  /**
+   * A task is handed over when it is enqueued, and after the worker was parked. It may come before the answer that
+   * tells how far the clocks are apart: a store whose clock is ahead must not make the lease seem longer than it is.
+   */
   #leasedAt(claimed: readonly ClaimedTask[]): number {
-    let earliest = Number.POSITIVE_INFINITY;
+    let earliest = this.#clock.now();
     for (const { runAt } of claimed) earliest = Math.min(earliest, runAt - this.#behindMs);
     return Math.max(this.#parkedAt, earliest);
   }

@@ -76,7 +76,7 @@ export class Worker implements AsyncDisposable {
     const [settings, start] = [this.#settings, this.#settings.concurrency.min];
     const size = new SlotSize(sizes);
     this.#slots = new Slots(settings, start, size, turn, this.#slotsHost());
-    this.#parking = new Parking(this.#store, this.id, size.most === 1);
+    this.#parking = new Parking(this.#store, this.id, settings.clock, size.most === 1);
     this.#exchanger = new Exchanger(this.#store, this.id, settings, turn, this.#exchangeHost());
     this.#intake = new Intake(settings, runners, this.#slots, {
       isRunning: () => this.#state === 'running',

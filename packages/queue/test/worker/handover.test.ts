@@ -174,6 +174,41 @@ describe('a worker that waits at its queues', () => {
     await closed(worker, clock);
   });
 
+  it('extends the lease in time of what comes before the answer to its first exchange, whatever the clocks say', async () => {
+    const aheadMs = 60_000;
+    let take: ((claimed: readonly ClaimedTask[]) => void) | undefined;
+    const early = (store: QueueStore): QueueStore => {
+      const features = [...(store.traits.features ?? []), 'handover' as const];
+      const exchange = store.exchange.bind(store);
+      return Object.assign(store, {
+        traits: { ...store.traits, features },
+        onHandover: async (_: string, hear: (claimed: readonly ClaimedTask[]) => void) => {
+          take = hear;
+          return { [Symbol.asyncDispose]: async () => undefined };
+        },
+        exchange: async (request: ExchangeRequest) => {
+          const reply = await exchange(request);
+          if (request.claim.park === true && take !== undefined) {
+            const hear = take;
+            take = undefined;
+            await queue.enqueue(task, 1);
+            const { claimed } = await exchange({ ...request, settle: [], extend: [] });
+            hear(claimed.map((one) => ({ ...one, runAt: one.runAt + aheadMs })));
+          }
+          return { ...reply, now: reply.now + aheadMs };
+        },
+      });
+    };
+    const { clock, queue, worker } = await setUp(() => after(clock, 25_000), {
+      wrap: early,
+      start: false,
+    });
+    await worker.start();
+    await clock.advance(30_000);
+    expect(queue.stats()).toMatchObject({ started: 1, completed: 1, lost: 0 });
+    await closed(worker, clock);
+  });
+
   it('is none with batch handlers, whose batches would be small', async () => {
     const over = new HandingOver();
     const { clock, worker } = await setUp([handleBatch(task, () => undefined)], {
