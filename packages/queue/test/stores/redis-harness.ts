@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
 import { silentLogger } from '../../src/logger.js';
-import type { RedisClient } from '../../src/stores/redis/client.js';
 import { RedisStore } from '../../src/stores/redis/store.js';
 import type { StoreHarness } from '../../src/testing.js';
 
@@ -18,7 +17,7 @@ export async function frozenRedisStore(
   const clock = `${prefix}:{${prefix}:queue}:clock`;
   await client.set(clock, START);
   const store = new RedisStore({
-    source: client as unknown as RedisClient,
+    source: client,
     prefix,
     logger: silentLogger,
     clock: FROZEN_CLOCK,

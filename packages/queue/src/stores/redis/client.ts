@@ -9,7 +9,8 @@ export interface RedisClient {
   /** `'ready'` when commands are taken. */
   readonly status: string;
   readonly isCluster?: boolean;
-  duplicate(...options: object[]): RedisClient;
+  /** `Redis` takes settings, `Cluster` nodes and settings; either may be left out. */
+  duplicate(...options: (object | undefined)[]): RedisClient;
   connect(): Promise<unknown>;
   disconnect(reconnect?: boolean): void;
   call(command: string, args: (string | number)[]): Promise<unknown>;

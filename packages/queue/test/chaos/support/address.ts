@@ -28,7 +28,7 @@ function redisClient(address: Address): RedisClient {
   }
   if (address.kind !== 'cluster') throw new Error(`no client for ${address.kind}`);
   const nodes = address.ports.map((port) => ({ host: HOST, port }));
-  return new Cluster(nodes, { lazyConnect: true }) as unknown as RedisClient;
+  return new Cluster(nodes, { lazyConnect: true });
 }
 
 /** Opens a store. */
