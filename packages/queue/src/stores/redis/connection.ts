@@ -49,7 +49,7 @@ export class RedisConnection {
     key: string,
     args: readonly (string | number)[],
   ): Promise<unknown> {
-    const client = await this.#ready();
+    const client = this.#connected() ?? (await this.#ready());
     const call = client.call('evalsha', [script.sha, 2, key, never(key), ...args]);
     try {
       return await this.#answer(client, call);
@@ -70,6 +70,12 @@ export class RedisConnection {
   close(): void {
     this.#closing.abort(closed());
     this.#client?.disconnect();
+  }
+
+  /** The client, if it can be used at once: a promise would only be waited for. */
+  #connected(): RedisClient | undefined {
+    this.#closing.signal.throwIfAborted();
+    return this.#client?.status === 'ready' ? this.#client : undefined;
   }
 
   /** The client, connected. */

@@ -36,7 +36,7 @@ local function claimPlain(q, ids)
       line = string.sub(row, 1, size)
       local head = cjson.decode(string.sub(line, 2, -2))
       name, due = head[2], head[7]
-      text = struct.pack('>ddI2c0', now + lease, now, #worker, worker) .. line
+      text = struct.pack('>dddI2c0I2c0', now + lease, now, head[4], #worker, worker, #q, q) .. name
     end
     leases[at + 1], leases[at + 2] = ids[i], text
     deadlines[at + 1], deadlines[at + 2] = deadline, ids[i]

@@ -84,8 +84,8 @@ if parked[1] and tonumber(parked[2]) > now then
     and redis.call('PUBSUB', 'NUMSUB', channel)[2] > 0 then
     local lease, handed = tonumber(park[3]), P .. 'handed:' .. worker
     redis.call('LPOP', P .. 'fifo:' .. q)
-    redis.call('HSET', LEASES, id, struct.pack('>ddI2c0', now + lease, now, #worker, worker)
-      .. string.sub(row, 1, string.find(row, '\\n', 1, true)))
+    redis.call('HSET', LEASES, id, struct.pack('>dddI2c0I2c0', now + lease, now, tonumber(string.match(ARGV[3], '(%d+),%d+$')),
+      #worker, worker, #q, q) .. ARGV[2])
     redis.call('ZADD', P .. 'lease:' .. q, string.format('%d', now + lease), id)
     local number = redis.call('RPUSH', handed, id)
     redis.call('PEXPIRE', handed, math.ceil(3 * lease))

@@ -6,8 +6,8 @@
  *   :q:<queue>         hash    seq (order of arrival), paused, reason, by, limits, rate, vtime, fair, configured,
  *                              gone, indexed, kept, keptgone
  *   :meta              hash    task id → a plain task (see below), or what the scripts need of it, packed (constants.ts)
- *   :leases            hash    id of a plain task that is leased → until, since, worker, and its first line; of one that
- *                              completed and is kept → D, flags, since, when, worker
+ *   :leases            hash    id of a plain task that is leased → until, since, how long it is kept, worker, queue, name;
+ *                              of one that completed and is kept → D, flags, since, when, worker
  *   :kept:<ms>:<queue> list    plain tasks that completed and are kept that long, those first that were the first: what
  *                              :leases says of them, and ids. `kept` of the queue counts them, `keptgone` those that are
  *                              there no more, or not as such

@@ -35,7 +35,8 @@ local function fromPlain(row, lease)
     t.kept = true
   elseif lease then
     t[STATE], t[EPOCH], t[ATTEMPTS] = LEASED, 1, 1
-    t[UNTIL], t[STARTED], t[HOLDER] = struct.unpack('>ddI2c0', lease)
+    local _
+    t[UNTIL], t[STARTED], _, t[HOLDER] = struct.unpack('>dddI2c0', lease)
   else
     t.listed = true
   end

@@ -28,9 +28,8 @@ for from = 1, doneCount, CHUNK do
         info = {n = 0}
         infos[text] = info
         if string.byte(text) ~= DONE then
-          local _, since, holder, at = struct.unpack('>ddI2c0', text)
-          local head = cjson.decode(string.sub(text, at + 1, -2))
-          local q, name, keep = head[1], head[2], head[4]
+          local _, since, keep, holder, q, at = struct.unpack('>dddI2c0I2c0', text)
+          local name = string.sub(text, at)
           local names = parts[q] or {}
           parts[q] = names
           local part = names[name] or {}
