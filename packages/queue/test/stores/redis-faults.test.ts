@@ -82,6 +82,47 @@ describe.skipIf(findRedis() === undefined)('a Redis that fails', () => {
     );
   });
 
+  it('gives the claims of two exchanges again that were under way together', async () => {
+    const server = until(await startRedis(), (made) => made.stop());
+    const proxy = until(await tcpProxy(server.url), (made) => made.close());
+    const store = until(redisStore({ url: proxy.url }), (made) => made.close());
+    const kit = kitOf(store);
+    const direct = until(redisStore({ url: server.url }), (made) => made.close());
+    const tasks = Array.from({ length: 30 }, () => kit.task({ maxAttempts: 1 }));
+    await direct.enqueue(tasks);
+    await kitOf(direct).exchange('other'); // now the server knows the script
+    await kit.exchange('w');
+    const leased = async () => (await direct.stats(['q']))[0]?.counts.leased;
+    proxy.set({ latencyMs: 400 });
+    const lost = Promise.allSettled([kit.claim('w', 10), kit.claim('w', 10)]);
+    await expect.poll(leased, PATIENCE).toBe(20);
+    proxy.reset(); // before the answers have passed
+    expect((await lost).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    proxy.heal();
+    const again = await kit.claim('w', 20);
+    expect(again.map(({ id, epoch }) => [id, epoch])).toEqual(
+      tasks.slice(0, 20).map(({ id }) => [id, 1]),
+    );
+    expect((await kit.claim('w', 20)).map(({ id }) => id)).toEqual(
+      tasks.slice(20).map(({ id }) => id),
+    );
+  });
+
+  it('keeps watch over a queue whose first enqueue was refused', async () => {
+    const server = until(await startRedis(), (made) => made.stop());
+    const store = until(redisStore({ url: server.url }), (made) => made.close());
+    const kit = kitOf(store);
+    const task = kit.task({ queue: 'other' });
+    await store.enqueue([task]);
+    const refused = store.enqueue([{ ...task, queue: 'q', payload: '{"other":1}' }]);
+    await expect(refused).rejects.toMatchObject({ code: 'QUEUE_TASK_CONFLICT' });
+    const id = await kit.add();
+    const claim = { queues: ['q'], limit: 1 };
+    await store.exchange({ worker: 'w', settle: [], extend: [], claim, leaseMs: 1 });
+    await expect.poll(async () => (await store.sweep(10)).lapsed, PATIENCE).toBe(1);
+    expect(await kit.get(id)).toMatchObject({ state: 'ready' });
+  });
+
   it('records a settlement once whose answer was lost', async () => {
     const server = until(await startRedis(), (made) => made.stop());
     const proxy = until(await tcpProxy(server.url), (made) => made.close());

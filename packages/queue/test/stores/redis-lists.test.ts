@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { QueueStore, TaskRecord } from '../../src/index.js';
@@ -15,10 +16,11 @@ describe.skipIf(url === '')('long lists on Redis', () => {
   });
   afterAll(() => client.disconnect());
 
-  async function withKit(run: (kit: Kit<never>) => Promise<void>): Promise<void> {
-    const harness = await frozenRedisStore(client);
+  async function withKit(run: (kit: Kit<never>, prefix: string) => Promise<void>): Promise<void> {
+    const prefix = `lists-${randomBytes(6).toString('hex')}`;
+    const harness = await frozenRedisStore(client, prefix);
     try {
-      await run(new Kit(harness));
+      await run(new Kit(harness), prefix);
     } finally {
       await harness.close();
     }
@@ -111,6 +113,21 @@ describe.skipIf(url === '')('long lists on Redis', () => {
       expect(new Set(again.map(({ epoch }) => epoch))).toEqual(new Set([1, 2]));
       expect((await kit.store.stats(['q']))[0]?.counts.ready).toBe(0);
       expect((await kit.exchange('a', { queues: ['r'], claim: 50 })).claimed).toHaveLength(10);
+    });
+  });
+
+  it('forgets what was taken out once claims have come by it', async () => {
+    await withKit(async (kit, prefix) => {
+      const ids = await kit.addAll({}, {}, {});
+      await kit.store.alter({ ids: ids.slice(1, 2) }, { kind: 'remove' }, 1);
+      const gone = async () => client.hget(`${prefix}:{${prefix}:queue}:q:q`, 'gone');
+      expect(await gone()).toBe('1');
+      // The short ways are for queues that miss nothing.
+      expect((await kit.claimOne('a')).id).toBe(ids[0]);
+      expect((await kit.claimOne('a')).id).toBe(ids[2]);
+      const next = await kit.add();
+      expect((await kit.claimOne('a')).id).toBe(next);
+      expect(await gone()).toBe(null);
     });
   });
 

@@ -25,8 +25,8 @@ export interface Ticket {
 }
 
 /**
- * Names for the exchanges of each worker. The server keeps the name of a worker's last exchange with its claims: when
- * the next one says that another was the last it heard of, the claims are given again. So an answer that is lost on
+ * Names for the exchanges of each worker. The server keeps the names of a worker's last two exchanges with their claims:
+ * when the next one says that another was the last it heard of, the claims are given again. So an answer that is lost on
  * the way costs no task an attempt.
  */
 export class Tokens {

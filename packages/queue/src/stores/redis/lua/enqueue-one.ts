@@ -22,7 +22,11 @@ local settings = redis.call('HMGET', key, 'vtime', 'indexed')
 local seq = redis.call('HINCRBY', key, 'seq', 1) - 1
 local row = 'P' .. ARGV[3] .. string.format(',%d,%d,%s,%d]\\n', now, math.ceil(now), settings[1] or '0', seq)
   .. ARGV[4] .. '\\n' .. ARGV[6]
-if redis.call('HSETNX', META, id, row) == 0 then return 0 end
+if redis.call('HSETNX', META, id, row) == 0 then
+  -- Nothing came of it: a queue that is there for the first time is so again.
+  if seq == 0 then redis.call('HDEL', key, 'seq') end
+  return 0
+end
 local indexed = settings[2]
 if seq == 0 then
   redis.call('SADD', P .. 'queues', q)

@@ -97,12 +97,14 @@ local function settleRest()
   flush()
 end
 
--- Claims that got lost on the way to the worker are given again, not others in their place.
+-- Claims that got lost on the way to the worker are given again, not others in their place. Some got lost twice.
+local repeated = {}
 local function again(list)
   for id, epoch in string.gmatch(list, ' ([^ :]+):?(%d*)') do
     task(id)
     local t = held(id, epoch == '' and 1 or epoch)
-    if t and t[STATE] == LEASED then
+    if t and t[STATE] == LEASED and not repeated[id] then
+      repeated[id] = true
       give(id, bodyOf(id, t), t[QUEUE], t[EPOCH], t[ATTEMPTS], t[PRIORITY], t[MAX], t[ADDED], t[RUN], t[MORE])
     end
   end

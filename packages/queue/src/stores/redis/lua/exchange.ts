@@ -49,12 +49,14 @@ end
 if restCount > 0 or extendCount > 0 or otherAt <= #ARGV then long().settle() end
 
 ${UNPARK}
-local last = P .. 'last:' .. worker
+local last = P .. 'last:' .. worker .. ':'
 if answered ~= '' then
-  local store, number = string.match(redis.call('GETRANGE', last, 0, 63), '^(%S+)%.(%d+) ')
   local same, seen = string.match(answered, '^(.*)%.(%d+)$')
-  if store == same and tonumber(number) > tonumber(seen) then
-    long().again(string.match(redis.call('GET', last), ' .*$'))
+  for i = 0, 1 do
+    local store, number = string.match(redis.call('GETRANGE', last .. i, 0, 63), '^(%S+)%.(%d+) ')
+    if store == same and tonumber(number) > tonumber(seen) then
+      long().again(string.match(redis.call('GET', last .. i), ' .*$'))
+    end
   end
 end
 
@@ -81,7 +83,8 @@ for i = 9, 8 + queueCount do
 end
 ${PARK}
 if #given > 0 then
-  redis.call('SET', last, token .. ' ' .. table.concat(given, ' '), 'PX', math.ceil(3 * lease))
+  -- Two may be under way: the one before may have no answer yet.
+  redis.call('SET', last .. string.sub(token, -1) % 2, token .. ' ' .. table.concat(given, ' '), 'PX', math.ceil(3 * lease))
 end
 if full then full.save() end
 ${TAIL}

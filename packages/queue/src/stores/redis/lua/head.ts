@@ -32,7 +32,7 @@
  *   :sch, :schdue      hash    schedules as JSON; zset, score when they run next
  *   :events, :evseq    stream  entries of events, numbered by their last; the number of the last event
  *   :min:<at>:<queue>  hash    one minute's counts; expires
- *   :last:<worker>     string  token and claims of the worker's last exchange; expires
+ *   :last:<worker>:<n> string  token and claims of the worker's last exchange, n = 0 or 1 by turns; expires
  *   :parked:, :park:, :handed:, and channel :hand:, see hand-over.ts
  *   :wake:<queue>      channel
  *   :layout            string  the number of this layout, see server-check.ts

@@ -124,9 +124,10 @@ local function saveGone()
     s.gone = redis.call('HINCRBY', P .. 'q:' .. q, 'gone', n)
     if redis.call('LLEN', P .. 'fifo:' .. q) <= s.gone then
       redis.call('UNLINK', P .. 'fifo:' .. q)
-      redis.call('HDEL', P .. 'q:' .. q, 'gone')
       s.gone = 0
     end
+    -- Nothing is missing: the queue may take the short ways again.
+    if s.gone == 0 then redis.call('HDEL', P .. 'q:' .. q, 'gone') end
   end
   gone = {}
 end
