@@ -17,26 +17,32 @@ local function claimPlain(q, ids)
   end
   local leases, deadlines, at, waited, longest = {}, {}, 0, 0, 0
   local deadline = string.format('%d', now + lease)
-  local line, size, start, name, due, text = nil, 0, 1, nil, nil, nil
-  -- Tasks of one call have one head, and so one lease.
+  -- What tasks of one kind have in common at the start of their first lines; a call's tasks have the whole line.
+  local prefix, size, line, length, start, name, due, text = nil, 0, nil, 0, 1, nil, nil, nil
   local function ends(last)
     if last < start then return end
-    local late, times = now - due, last - start + 1
-    if late > 0 then
-      waited = waited + late * times
-      longest = max(longest, late)
-    end
-    event('+task.started', q, table.concat(ids, ' ', start, last), name, '1', '', times)
+    event('+task.started', q, table.concat(ids, ' ', start, last), name, '1', '', last - start + 1)
   end
   for i = 1, n do
     local row = rows[i]
-    if string.sub(row, 1, size) ~= line then
-      ends(i - 1)
-      start, size = i, string.find(row, '\\n', 1, true)
-      line = string.sub(row, 1, size)
-      local head = cjson.decode(string.sub(line, 2, -2))
-      name, due = head[2], head[7]
-      text = struct.pack('>dddI2c0I2c0', now + lease, now, head[4], #worker, worker, #q, q) .. name
+    if string.sub(row, 1, length) ~= line then
+      if string.sub(row, 1, size) ~= prefix then
+        ends(i - 1)
+        start = i
+        line = string.sub(row, 1, string.find(row, '\\n', 1, true))
+        prefix = string.match(line, '^(.*,)%d+,%d+,[^,]+,%d+%]\\n$')
+        local head = cjson.decode(string.sub(line, 2, -2))
+        size, name = #prefix, head[2]
+        text = struct.pack('>dddI2c0I2c0', now + lease, now, head[4], #worker, worker, #q, q) .. name
+      end
+      due = tonumber(string.match(row, '^%d+,(%d+)', size + 1))
+      length = string.find(row, '\\n', size, true)
+      line = string.sub(row, 1, length)
+    end
+    local late = now - due
+    if late > 0 then
+      waited = waited + late
+      if late > longest then longest = late end
     end
     leases[at + 1], leases[at + 2] = ids[i], text
     deadlines[at + 1], deadlines[at + 2] = deadline, ids[i]
