@@ -139,6 +139,20 @@ export const groupChecks: readonly Check[] = [
     },
   },
   {
+    title: 'lets a retry of a strict group that is due wait for the rate',
+    needs: 'groups',
+    async run(kit, expect) {
+      const rate = { max: 1, windowMs: 60_000 };
+      await kit.store.control('q', { groupDefaults: { rate } });
+      const [first] = await kit.addGroup('a', 2, { strict: 'skip' });
+      await kit.settle('w', kit.retry(await kit.claimOne('w'), 5_000));
+      await kit.harness.advance(5_000);
+      expect(await kit.claim('w', 9)).toEqual([]);
+      await kit.harness.advance(rate.windowMs);
+      expect((await kit.claim('w', 9)).map(({ id }) => id)).toEqual([first]);
+    },
+  },
+  {
     title: 'lets a task whose lease lapsed wait for the rate of its group, before those behind it',
     needs: 'groups',
     async run(kit, expect) {
