@@ -10,7 +10,7 @@ import type { AnyTaskDefinition } from './task.js';
 
 /** Options of {@link createQueue}. */
 export interface QueueOptions<Tx = never> {
-  /** Where tasks live: `memoryStore()`, or `postgresStore(db)` of `@holdfast/queue/postgres`. */
+  /** Where tasks live: `memoryStore()`, `postgresStore(db)` of `@holdfast/queue/postgres` or `redisStore` of `@holdfast/queue/redis`. */
   store: QueueStore<Tx>;
   /**
    * Definitions that may be enqueued by name: see {@link Queue.enqueue} with a list.

@@ -165,7 +165,7 @@ const queueInfo = z.object({
   limits: limitsSchema.optional(),
 });
 
-/** Who changes something, and why: recorded in the history or the settings, and logged. */
+/** Who changes something, and why: logged, and kept where the history or the settings have a place for it. */
 export const changeSchema: z.ZodType<Change, Change> = z.strictObject({ by, reason });
 
 /** The state of a task. */

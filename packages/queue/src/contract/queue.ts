@@ -49,7 +49,7 @@ export interface QueueLimits {
   readonly groups: Readonly<Record<string, GroupLimits>>;
 }
 
-/** Counts and settings of one queue, in constant time. */
+/** Counts and settings of one queue; on Postgres counting takes time in proportion to what there is. */
 export interface QueueStats {
   readonly queue: string;
   readonly paused: boolean;
