@@ -33,6 +33,6 @@ export const reasons = [
   {
     work: 'Redis: peak memory',
     rival: /./,
-    why: 'not explained yet: runs end at about 145 or about 216 MiB',
+    why: 'not explained yet; some earlier runs of the same code ended at 145 MiB',
   },
 ];
