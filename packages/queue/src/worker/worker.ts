@@ -5,7 +5,6 @@ import { durationOption, invalidOption, knownOptions } from '../options.js';
 import type { ExchangeReply, QueueStore } from '../store.js';
 import { uuidv7 } from '../uuid.js';
 import type { Attempt } from './attempt.js';
-import { AutoScale, isStarved } from './auto-scale.js';
 import { type ExchangeHost, Exchanger, type Flight } from './exchanger.js';
 import { type AnyHandler, isBatchHandler } from './handlers.js';
 import { Idle } from './idle.js';
@@ -14,17 +13,18 @@ import { type WorkerOptions, type WorkerSettings, workerSettings } from './optio
 import { Parking } from './parking.js';
 import { reportLost, reportSettled } from './report.js';
 import { Runners } from './runners.js';
+import { Scaler } from './scaler.js';
 import { attemptServices } from './services.js';
 import { SlotSize } from './slot-size.js';
 import { Slots, type SlotsHost } from './slots.js';
-import { sweepOnce } from './sweep.js';
+import { Sweeper } from './sweeper.js';
 import { Timers } from './timers.js';
 import { Turn } from './turn.js';
 import type { AnyQueue, WorkerCloseReport, WorkerStats } from './types.js';
+import { within } from './within.js';
 
 const FLUSH_MS = 2_000;
 const UNHEALTHY_AFTER_MS = 30_000;
-const SCALE_MS = 500;
 /** What handlers report meanwhile goes to the store together. */
 const REPORT_MS = 250;
 
@@ -36,19 +36,19 @@ export class Worker implements AsyncDisposable {
   readonly #store: Omit<QueueStore, 'enqueue'>;
   readonly #queues: ReadonlyMap<string, AnyQueue>;
   readonly #handlers: readonly AnyHandler[];
-  readonly #timers: Timers<'poll' | 'heartbeat' | 'sweep' | 'scale' | 'progress'>;
+  readonly #timers: Timers<'poll' | 'heartbeat' | 'progress'>;
   readonly #slots: Slots;
   readonly #exchanger: Exchanger;
   readonly #intake: Intake;
   readonly #idle: Idle;
   readonly #parking: Parking;
+  readonly #scaler: Scaler;
+  readonly #sweeper: Sweeper;
   readonly #listening: AsyncDisposable[] = [];
   #order: readonly string[];
   #state: WorkerStats['state'] = 'new';
   #reportSet = false;
   #abandoned = 0;
-  #ended = 0;
-  #starved = false;
   #closing: Promise<WorkerCloseReport> | undefined;
 
   constructor(
@@ -76,6 +76,8 @@ export class Worker implements AsyncDisposable {
     const [settings, start] = [this.#settings, this.#settings.concurrency.min];
     const size = new SlotSize(sizes);
     this.#slots = new Slots(settings, start, size, turn, this.#slotsHost());
+    this.#scaler = new Scaler(settings, this.id, this.#slots);
+    this.#sweeper = new Sweeper(this.#store, this.#queues, settings);
     this.#parking = new Parking(this.#store, this.id, settings.clock, size.most === 1);
     this.#exchanger = new Exchanger(this.#store, this.id, settings, turn, this.#exchangeHost());
     this.#intake = new Intake(settings, runners, this.#slots, {
@@ -106,8 +108,8 @@ export class Worker implements AsyncDisposable {
       throw new QueueError('QUEUE_CLOSED', 'The worker was closed while it started');
     }
     this.#beat();
-    this.#scaleLater(new AutoScale(this.#settings.concurrency));
-    this.#timers.set('sweep', 0, () => void this.#sweep());
+    this.#scaler.start();
+    this.#sweeper.start();
     this.#exchanger.look();
   }
 
@@ -190,7 +192,7 @@ export class Worker implements AsyncDisposable {
   #slotsHost(): SlotsHost {
     return {
       ended: (attempt, settlement, durationMs) => {
-        this.#ended++;
+        this.#scaler.ended();
         const { task, completedIn } = attempt;
         if (settlement !== undefined) {
           const pending = { task, settlement, durationMs, unsure: false, completedIn };
@@ -244,7 +246,7 @@ export class Worker implements AsyncDisposable {
     this.#intake.take(this.#parking.fresh(reply.claimed), sentAt);
     if (park) this.#parking.parked(reply, sentAt);
     if (limit === 0) return;
-    this.#starved ||= isStarved(reply, limit);
+    this.#scaler.claimed(reply, limit);
     if (reply.claimed.length >= limit) return;
     // Looks again when the next task is due, and after the poll interval in any case.
     const { nextDueAt } = reply;
@@ -283,36 +285,11 @@ export class Worker implements AsyncDisposable {
     });
   }
 
-  #scaleLater(scale: AutoScale): void {
-    const { concurrency, clock, logger } = this.#settings;
-    if (concurrency.min === concurrency.max) return;
-    const since = clock.now();
-    this.#timers.set('scale', SCALE_MS, () => {
-      const [ended, starved] = [this.#ended, this.#starved];
-      this.#ended = 0;
-      this.#starved = false;
-      const { limit: before } = scale;
-      const elapsedMs = clock.now() - since;
-      const limit = scale.next({ elapsedMs, ended, starved, peak: this.#slots.takePeak() });
-      if (limit !== before) {
-        logger.debug({ module: 'queue', worker: this.id, concurrency: limit }, 'scaled');
-        this.#slots.limit = limit;
-      }
-      this.#scaleLater(scale);
-    });
-  }
-
-  async #sweep(): Promise<void> {
-    const { sweepMs, logger, clock } = this.#settings;
-    await sweepOnce(this.#store, this.#queues, logger, clock);
-    // Jitter keeps many workers from sweeping at once.
-    this.#timers.set('sweep', sweepMs * (0.75 + Math.random() / 2), () => void this.#sweep());
-  }
-
   async #shutdown(deadlineMs: number): Promise<WorkerCloseReport> {
     const { clock, abortGraceMs } = this.#settings;
     const startedAt = clock.now();
     this.#state = 'closing';
+    const swept = this.#sweeper.close();
     this.#slots.shut();
     this.#exchanger.kick();
     const drained = await this.#idle.within(deadlineMs);
@@ -324,10 +301,12 @@ export class Worker implements AsyncDisposable {
     const unsettled = this.#exchanger.unsettled;
     this.#state = 'closed';
     this.#timers.close();
+    this.#scaler.close();
     this.#exchanger.close();
     this.#slots.close();
     this.#intake.close();
-    await Promise.race([this.#letGo(), this.#after(FLUSH_MS)]);
+    const ends = Promise.all([this.#letGo(), swept]);
+    await within(clock, FLUSH_MS, ends).catch(() => undefined);
     return { drained, durationMs: clock.now() - startedAt, abandoned, unsettled };
   }
 
@@ -345,12 +324,6 @@ export class Worker implements AsyncDisposable {
     } catch (err) {
       this.#settings.logger.warn({ module: 'queue', err }, 'listening did not end well');
     }
-  }
-
-  #after(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#settings.clock.setTimeout(resolve, ms).unref();
-    });
   }
 
   #isIdle(): boolean {
