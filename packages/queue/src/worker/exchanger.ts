@@ -1,6 +1,7 @@
 import type { ClockTimer } from '../clock.js';
 import type { ClaimedTask, ExchangeReply, ExchangeRequest, QueueStore } from '../store.js';
 import type { Attempt } from './attempt.js';
+import { type Flight, Flights, type Renewal } from './flights.js';
 import type { WorkerSettings } from './options.js';
 import { HELPING } from './prefetch.js';
 import type { PendingSettlement } from './report.js';
@@ -11,9 +12,6 @@ const MAX_FLIGHTS = 2;
 const MAX_SETTLEMENTS = 1_000;
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 5_000;
-/** An exchange is given up after half a lease, so that the other half is left to extend it; but not before this. */
-const MIN_STALL_MS = 5_000;
-
 /** What an {@link Exchanger} asks and tells. */
 export interface ExchangeHost {
   /** How many tasks may be claimed now, beside those that were asked for and may still come. */
@@ -40,26 +38,6 @@ export interface ExchangeHost {
   rested(): void;
 }
 
-/** An attempt whose lease is extended, and what it reports with that. */
-interface Renewal {
-  readonly attempt: Attempt;
-  readonly progress: string | undefined;
-  /** Its outcome, where it has ended: the store settles before it extends, so that must wait. */
-  readonly outcome?: PendingSettlement;
-}
-
-/** An exchange that was sent. */
-export interface Flight {
-  /** By the worker's clock. */
-  readonly sentAt: number;
-  readonly settle: readonly PendingSettlement[];
-  readonly extend: readonly Renewal[];
-  /** Tasks asked for. */
-  readonly limit: number;
-  /** Whether the worker waits at its queues for those that are not there. */
-  readonly park: boolean;
-}
-
 /**
  * Keeps exchanges with the store under way while there is something to settle, to extend or to claim. What comes up
  * meanwhile rides on the next one: batches form by themselves, without timers, and an idle worker waits for nothing.
@@ -78,9 +56,7 @@ export class Exchanger {
   readonly #reports: Renewal[] = [];
   /** `booked`: the next exchange leaves within this turn. `waiting`: the store failed, and is left alone for a while. */
   #state: 'resting' | 'booked' | 'waiting' | 'closed' = 'resting';
-  readonly #flights = new Set<Flight>();
-  /** Tasks asked for by the exchanges under way. */
-  #asked = 0;
+  readonly #flights = new Flights();
   /** Whether something may have come since the last claim left. */
   #looking = true;
   /** Whether the last claim got all it asked for. */
@@ -117,7 +93,7 @@ export class Exchanger {
   }
 
   get isResting(): boolean {
-    return this.#state === 'resting' && this.#flights.size === 0 && this.unsettled === 0;
+    return this.#state === 'resting' && this.#flights.isNone && this.unsettled === 0;
   }
 
   /** Sends an outcome with the next exchange. */
@@ -152,13 +128,11 @@ export class Exchanger {
     else queueMicrotask(this.#send);
   }
 
-  /** Gives up exchanges that the store has left without an answer for too long, and sends again what they carried. */
+  /** Waits no longer for exchanges that are overdue, gives up those that hang, and sends again what they carried. */
   watch(now: number): void {
-    const stallMs = Math.max(MIN_STALL_MS, this.#settings.leaseMs / 2);
-    for (const flight of [...this.#flights]) {
-      const ms = now - flight.sentAt;
-      if (ms >= stallMs) this.#fail(flight, new Error(`no answer within ${ms} ms`));
-    }
+    for (const flight of this.#flights.hanging(now, this.#settings.leaseMs))
+      this.#fail(flight, new Error(`no answer within ${now - flight.sentAt} ms`));
+    this.kick();
   }
 
   /** Sends nothing more. */
@@ -168,18 +142,18 @@ export class Exchanger {
   }
 
   #needed(): boolean {
-    const under = this.#flights.size;
+    const under = this.#flights.awaited;
     if (under >= MAX_FLIGHTS) return false;
     // A second exchange must be worth its round trip.
     if (under > 0) return this.#pending.length >= HELPING || this.#isWorthwhile();
     if (this.unsettled > 0 || this.#extendDue) return true;
     if (this.#parked && this.#host.isLeaving()) return true;
-    return (this.#looking || this.#plenty) && this.#host.room(this.#asked) > 0;
+    return (this.#looking || this.#plenty) && this.#host.room(this.#flights.asked) > 0;
   }
 
   /** Whether a claim would bring so much that it need not wait for what is under way or in hand. */
   #isWorthwhile(): boolean {
-    return this.#plenty && this.#host.room(this.#asked) >= HELPING;
+    return this.#plenty && this.#host.room(this.#flights.asked) >= HELPING;
   }
 
   readonly #send = (): void => {
@@ -201,9 +175,9 @@ export class Exchanger {
     for (const attempt of due) extend.push({ attempt, progress: attempt.progress });
     this.#extendDue = false;
     // Even when nothing is expected: it costs next to nothing here, and a settlement may make another task ready.
-    const spots = this.#plenty || this.#flights.size > 0 ? 0 : this.#host.spots();
+    const spots = this.#plenty || !this.#flights.isNone ? 0 : this.#host.spots();
     const park = spots > 0;
-    const limit = park ? spots : this.#host.room(this.#asked);
+    const limit = park ? spots : this.#host.room(this.#flights.asked);
     if (limit > 0) this.#looking = false;
     this.#parked ||= park;
     return { sentAt: this.#settings.clock.now(), settle, extend, limit, park };
@@ -227,7 +201,6 @@ export class Exchanger {
   async #fly(flight: Flight): Promise<void> {
     this.count++;
     this.#flights.add(flight);
-    this.#asked += flight.limit;
     let reply: ExchangeReply;
     try {
       reply = await this.#store.exchange(this.#request(flight));
@@ -235,15 +208,8 @@ export class Exchanger {
       this.#fail(flight, err);
       return;
     }
-    if (this.#end(flight)) this.#take(reply, flight);
+    if (this.#flights.end(flight)) this.#take(reply, flight);
     else if (this.#state !== 'closed') this.#host.late(reply.claimed);
-  }
-
-  /** Whether it was still under way. */
-  #end(flight: Flight): boolean {
-    if (!this.#flights.delete(flight)) return false;
-    this.#asked -= flight.limit;
-    return true;
   }
 
   #request({ settle, extend, limit, park }: Flight): ExchangeRequest {
@@ -271,7 +237,7 @@ export class Exchanger {
     if (limit > 0) this.#plenty = reply.claimed.length >= limit;
     // What could not be handed over comes even where nothing was asked for.
     if (limit > 0 || reply.claimed.length > 0) this.#host.claimed(reply, flight);
-    const isAhead = this.#isWorthwhile() && this.#flights.size < MAX_FLIGHTS && this.#isUp();
+    const isAhead = this.#isWorthwhile() && this.#flights.awaited < MAX_FLIGHTS && this.#isUp();
     if (isAhead) {
       this.#state = 'resting';
       void this.#fly(this.#load());
@@ -297,7 +263,7 @@ export class Exchanger {
   }
 
   #fail(flight: Flight, err: unknown): void {
-    if (!this.#end(flight) || this.#state === 'closed') return;
+    if (!this.#flights.end(flight) || this.#state === 'closed') return;
     // The store may have done it all the same: then it will call these settlements stale, and that is no news.
     for (const pending of flight.settle) pending.unsure = true;
     this.#pending = [...flight.settle, ...this.#pending];

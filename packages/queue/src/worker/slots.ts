@@ -157,8 +157,10 @@ export class Slots {
     return this.#running.get(attempt.task.id) === attempt;
   }
 
-  /** Running attempts whose lease was last renewed before a time, or that have something to report. */
-  due(time: number): Attempt[] {
+  /** Running attempts whose lease was not renewed for a third of it, or that have something to report. */
+  due(): Attempt[] {
+    const { clock, leaseMs } = this.#settings;
+    const time = clock.now() - leaseMs / 3;
     const due: Attempt[] = [];
     for (const attempt of this.#running.values()) {
       const isDue = attempt.renewedAt <= time || attempt.progress !== undefined;

@@ -4,8 +4,8 @@ import type { HealthReport } from '../health.js';
 import { durationOption, invalidOption, knownOptions } from '../options.js';
 import type { ExchangeReply, QueueStore } from '../store.js';
 import { uuidv7 } from '../uuid.js';
-import type { Attempt } from './attempt.js';
-import { type ExchangeHost, Exchanger, type Flight } from './exchanger.js';
+import { type ExchangeHost, Exchanger } from './exchanger.js';
+import type { Flight } from './flights.js';
 import { type AnyHandler, isBatchHandler } from './handlers.js';
 import { Idle } from './idle.js';
 import { Intake } from './intake.js';
@@ -218,7 +218,7 @@ export class Worker implements AsyncDisposable {
       spots: () => (this.#parking.isOffered && !this.#isShut() ? this.#slots.free : 0),
       isLeaving: () => this.#isShut(),
       occupied: () => this.#slots.waiting > 0,
-      due: () => this.#dueLeases(),
+      due: () => this.#slots.due(),
       queues: () => this.#rotated(),
       settled: (pending, verdict) => {
         this.#parking.ended(pending.task.id);
@@ -271,16 +271,11 @@ export class Worker implements AsyncDisposable {
     return this.#order;
   }
 
-  #dueLeases(): Attempt[] {
-    const { clock, leaseMs } = this.#settings;
-    return this.#slots.due(clock.now() - leaseMs / 3);
-  }
-
   #beat(): void {
     const { clock, leaseMs } = this.#settings;
     this.#timers.set('heartbeat', leaseMs / 6, () => {
       this.#exchanger.watch(clock.now());
-      if (this.#dueLeases().length > 0) this.#exchanger.extend();
+      if (this.#slots.due().length > 0) this.#exchanger.extend();
       this.#beat();
     });
   }

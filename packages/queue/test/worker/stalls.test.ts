@@ -42,6 +42,62 @@ describe('an exchange that never answers', () => {
     await closed(worker, clock);
   });
 
+  it('holds back no outcome of a task that ends meanwhile', async () => {
+    let hang = 0;
+    const { clock, queue, worker, state } = await setUp((ms) => after(clock, Number(ms)), {
+      wrap: through((request, exchange) => (hang-- > 0 ? never() : exchange(request))),
+    });
+    const { id } = await queue.enqueue(task, 1_000);
+    await clock.advance(500);
+    hang = 1;
+    await queue.enqueue(task, 0);
+    await clock.advance(4_000);
+    expect(hang).toBeLessThan(0);
+    expect(await state(id)).toBe('completed');
+    await closed(worker, clock);
+  });
+
+  it('costs no task its lease, nor does another one after it, whenever that is', async () => {
+    for (let phase = 0; phase < 7_000; phase += 250) {
+      let hang = 0;
+      const { clock, queue, worker, state, store } = await setUp(() => after(clock, 30_000), {
+        wrap: through((request, exchange) => (hang-- > 0 ? never() : exchange(request))),
+      });
+      const { id } = await queue.enqueue(task, {});
+      await clock.advance(phase);
+      hang = 2;
+      await queue.enqueue(task, {});
+      for (let ms = phase; ms < 29_500; ms += 250) {
+        await clock.advance(250);
+        await store.sweep(10);
+        expect(await state(id)).toBe('leased');
+      }
+      expect(hang).toBeLessThan(0);
+      await closed(worker, clock);
+    }
+  });
+
+  it('is not followed by ever more of them while the store hangs', async () => {
+    let sent = 0;
+    const { clock, queue, worker } = await setUp(() => after(clock, 60_000), {
+      lease: '1s',
+      wrap: through((request, exchange) => {
+        if (request.extend.length === 0 && sent === 0) return exchange(request);
+        sent++;
+        return never();
+      }),
+    });
+    await queue.enqueue(task, {});
+    await clock.advance(334);
+    for (let ms = 0; ms < 4_900; ms += 100) {
+      await queue.enqueue(task, {});
+      await clock.advance(100);
+    }
+    expect(sent).toBeGreaterThan(1);
+    expect(sent).toBeLessThanOrEqual(5);
+    await closed(worker, clock);
+  });
+
   it('hands back what it claimed when the answer comes after all', async () => {
     let answer: () => void = () => undefined;
     let first = true;
