@@ -9,8 +9,11 @@ export interface RemoteRead {
 export interface RemoteEntry {
   readonly value: unknown;
   readonly createdAt: number;
+  /** Until it is gone; during the last {@link graceMs} of it the entry is stale. */
   readonly remainingMs: number;
+  readonly graceMs: number;
   readonly bytes: number;
+  readonly tags: readonly string[];
 }
 
 /** Told once what L2 said; `undefined`: it cannot say. Does not throw. */

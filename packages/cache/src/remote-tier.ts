@@ -10,11 +10,16 @@ import type { L2Stats } from './stats.js';
 import type { CacheStore, StoreRead, StoreWrite } from './store.js';
 import { Subscriber, type SubscriberEvents } from './subscriber.js';
 
+const NO_TAGS: readonly string[] = [];
+
 /** A value on its way to L2. */
 export interface RemoteWrite {
   readonly key: string;
   readonly value: unknown;
   readonly ttlMs: number;
+  /** How many milliseconds after its time to live the value may still be served in place of an error or a wait. */
+  readonly graceMs: number;
+  readonly tags: readonly string[];
 }
 
 /**
@@ -121,7 +126,8 @@ export class RemoteTier {
       if (live !== undefined) this.#foreign += 1;
       return { entry: undefined, fence: read.fence };
     }
-    return { entry: { ...decoded, remainingMs, bytes: live.length }, fence: read.fence };
+    const { fence, tags = NO_TAGS } = read;
+    return { entry: { ...decoded, remainingMs, bytes: live.length, tags }, fence };
   }
 
   /** Reads a key without counting it. */
@@ -212,9 +218,11 @@ export class RemoteTier {
     await this.#track(settle());
   }
 
-  #encode({ key, value, ttlMs }: RemoteWrite): StoreWrite | undefined {
+  #encode({ key, value, ttlMs, graceMs, tags }: RemoteWrite): StoreWrite | undefined {
     try {
-      return { key, bytes: this.#codec.encode(value, this.#clock.now()), ttlMs };
+      const bytes = this.#codec.encode(value, { createdAt: this.#clock.now(), graceMs });
+      const write = { key, bytes, ttlMs: ttlMs + graceMs };
+      return tags.length === 0 ? write : { ...write, tags };
     } catch (err) {
       this.#unencodable += 1;
       const { logger, namespace } = this.#options;

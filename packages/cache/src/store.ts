@@ -4,6 +4,7 @@
  *   namespace the keys of one cache; cleared as a whole.
  *   fence     what a read saw of a key. A write that carries it is made only while the key is still as it was seen.
  *   origin    the cache that caused an invalidation, so that it can tell its own from those of others.
+ *   tag       a name that entries carry; all that carry it are invalidated at once.
  */
 
 /** What a store says about one key. */
@@ -14,6 +15,8 @@ export interface StoreRead {
   readonly remainingMs: number;
   /** Give it back with {@link StoreWrite.fence} to write only if nobody wrote, deleted or cleared since this read. */
   readonly fence: string;
+  /** The tags that the entry was written with; absent when there are none. */
+  readonly tags?: readonly string[] | undefined;
 }
 
 /** One entry to write. */
@@ -24,10 +27,12 @@ export interface StoreWrite {
   readonly ttlMs: number;
   /**
    * Makes the write conditional: it is left out when the key was written or deleted, or the namespace cleared, since
-   * the read that returned this fence. Without one the write is unconditional and counts as an invalidation of the
-   * older value.
+   * the read that returned this fence, or one of its tags invalidated. Without one the write is unconditional and counts
+   * as an invalidation of the older value.
    */
   readonly fence?: string | undefined;
+  /** What {@link CacheStore.invalidateTags} finds it by: 1–256 characters each. */
+  readonly tags?: readonly string[] | undefined;
 }
 
 /** Options of what changes a store. */
@@ -42,6 +47,8 @@ export interface StoreInvalidation {
   readonly origin: string;
   /** The keys set or deleted; `'all'` when the namespace was cleared. */
   readonly keys: readonly string[] | 'all';
+  /** The tags invalidated; absent when there are none. */
+  readonly tags?: readonly string[] | undefined;
 }
 
 /** Hears of invalidations. */
@@ -88,10 +95,19 @@ export interface CacheStore extends AsyncDisposable {
   ): Promise<void>;
   /** Invalidates every entry of the namespace, in constant time however many there are. */
   clear(namespace: string, options?: StoreChangeOptions): Promise<void>;
+  /**
+   * Invalidates every entry of the namespace that carries one of the tags, in constant time however many there are:
+   * such entries are absent from now on, and a fenced write of one whose fence was read before is left out.
+   */
+  invalidateTags(
+    namespace: string,
+    tags: readonly string[],
+    options?: StoreChangeOptions,
+  ): Promise<void>;
   /** Resolves when the store answers. */
   ping(): Promise<void>;
   /**
-   * Tells of unconditional writes, deletions and clears made through any handle on the same data, this one included.
+   * Tells of unconditional writes, deletions, clears and invalidated tags made through any handle on the same data, this one included.
    * Absent in a store that cannot.
    */
   subscribe?(namespace: string, listener: StoreListener): Promise<StoreSubscription>;

@@ -59,8 +59,9 @@ async function fill(
   namespace: string,
   fence: string,
   key = 'k',
+  tags?: readonly string[],
 ): Promise<boolean | undefined> {
-  const write = { key, bytes: bytesOf('filled'), ttlMs: MINUTE, fence };
+  const write = { key, bytes: bytesOf('filled'), ttlMs: MINUTE, fence, tags };
   return (await store.setMany(namespace, [write]))[0];
 }
 
@@ -150,6 +151,89 @@ function fences(test: Define, { expect }: TestRunner): void {
   });
 }
 
+async function putTagged(
+  store: CacheStore,
+  namespace: string,
+  key: string,
+  tags: readonly string[],
+): Promise<void> {
+  await store.setMany(namespace, [{ key, bytes: bytesOf(key), ttlMs: MINUTE, tags }]);
+}
+
+function tags(test: Define, { expect }: TestRunner): void {
+  test('keeps the tags of an entry as they are', async (store, ns) => {
+    const names = ['user:1', 'ключ {}* \n " 🗝', '\u0000a', '__proto__'];
+    await putTagged(store, ns, 'k', names);
+    const [read] = await store.getMany(ns, ['k']);
+    expect([decoder.decode(read?.bytes), read?.tags]).toEqual(['k', names]);
+  });
+  test('invalidates all that carry one of the tags, and nothing else', async (store, ns) => {
+    await putTagged(store, ns, 'a', ['x']);
+    await putTagged(store, ns, 'b', ['x', 'y']);
+    await putTagged(store, ns, 'c', ['z']);
+    await put(store, ns, 'd', 'd');
+    await store.invalidateTags(ns, ['y', 'unknown']);
+    expect(await texts(store, ns, ['a', 'b', 'c', 'd'])).toEqual(['a', undefined, 'c', 'd']);
+    await store.invalidateTags(ns, ['x', 'z']);
+    expect(await texts(store, ns, ['a', 'b', 'c', 'd'])).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      'd',
+    ]);
+    await putTagged(store, ns, 'a', ['x']);
+    expect(await texts(store, ns, ['a', 'b'])).toEqual(['a', undefined]);
+  });
+  test('a new value counts by its own tags', async (store, ns) => {
+    await putTagged(store, ns, 'k', ['x']);
+    await putTagged(store, ns, 'k', ['y']);
+    await store.invalidateTags(ns, ['x']);
+    expect(await texts(store, ns, ['k'])).toEqual(['k']);
+    await put(store, ns, 'k', 'plain');
+    await store.invalidateTags(ns, ['x', 'y']);
+    expect(await texts(store, ns, ['k'])).toEqual(['plain']);
+  });
+  test('does not write under a fence once one of the tags was invalidated', async (store, ns) => {
+    const fence = await fenceOf(store, ns, 'k');
+    await store.invalidateTags(ns, ['x']);
+    expect(await fill(store, ns, fence, 'k', ['y', 'x'])).toEqual(false);
+    expect(await fill(store, ns, fence, 'k', ['y'])).toEqual(true);
+    const other = await fenceOf(store, ns, 'other');
+    expect(await fill(store, ns, other, 'other', ['x'])).toEqual(true);
+  });
+  test('many fills under one new tag do not hinder each other', async (store, ns) => {
+    const keys = ['a', 'b', 'c'];
+    const reads = await store.getMany(ns, keys);
+    const fills = keys.map((key, i) => fill(store, ns, reads[i]?.fence ?? '', key, ['new']));
+    expect(await Promise.all(fills)).toEqual([true, true, true]);
+  });
+  test('tags of one namespace, and of one before a clear, do not touch others', async (store, ns) => {
+    await putTagged(store, `${ns}-other`, 'k', ['x']);
+    await putTagged(store, ns, 'k', ['x']);
+    for (let i = 0; i < 5; i += 1) await store.invalidateTags(ns, ['x']);
+    expect(await texts(store, `${ns}-other`, ['k'])).toEqual(['k']);
+    await store.clear(ns);
+    await putTagged(store, ns, 'k', ['x']);
+    expect(await texts(store, ns, ['k'])).toEqual(['k']);
+    await store.invalidateTags(ns, ['x']);
+    expect(await texts(store, ns, ['k'])).toEqual([undefined]);
+  });
+  test('invalidates a thousand tags in one call', async (store, ns) => {
+    const keys = Array.from({ length: 1_000 }, (_, i) => `k${i}`);
+    await store.setMany(
+      ns,
+      keys.map((key) => ({ key, bytes: bytesOf(key), ttlMs: MINUTE, tags: [`tag:${key}`] })),
+    );
+    const half = keys.slice(500);
+    await store.invalidateTags(
+      ns,
+      half.map((key) => `tag:${key}`),
+    );
+    expect(await texts(store, ns, keys)).toEqual(keys.map((key, i) => (i < 500 ? key : undefined)));
+    await store.invalidateTags(ns, []);
+  });
+}
+
 function namespacesApart(test: Define, { expect }: TestRunner): void {
   test('clears one namespace and leaves the others', async (store, ns) => {
     const other = `${ns}-other`;
@@ -164,14 +248,14 @@ function namespacesApart(test: Define, { expect }: TestRunner): void {
 }
 
 function invalidations(test: Define, { expect }: TestRunner): void {
-  test('tells of sets, deletions and clears with their origin, not of fills', async (store, ns) => {
+  test('tells of sets, deletions, tags and clears with their origin, not of fills', async (store, ns) => {
     const heard: StoreInvalidation[] = [];
     let connected = (): void => {};
     const connection = new Promise<void>((resolve) => {
       connected = resolve;
     });
     const subscription = await store.subscribe?.(ns, {
-      onInvalidate: ({ origin, keys }) => heard.push({ origin, keys }),
+      onInvalidate: (one) => heard.push(JSON.parse(JSON.stringify(one))),
       onConnect: () => connected(),
       onDisconnect: () => {},
     });
@@ -181,13 +265,15 @@ function invalidations(test: Define, { expect }: TestRunner): void {
     await store.setMany(ns, [{ key: 'a', bytes: bytesOf('1'), ttlMs: MINUTE }], options);
     await store.deleteMany(ns, ['b', 'c'], options);
     await store.deleteMany(`${ns}-other`, ['d'], options);
+    await store.invalidateTags(ns, ['t', 'u'], options);
     await store.clear(ns, options);
-    for (let i = 0; i < 100 && heard.length < 3; i += 1) await wait(10);
+    for (let i = 0; i < 100 && heard.length < 4; i += 1) await wait(10);
     await subscription?.close();
     await store.deleteMany(ns, ['e'], options);
     expect(heard).toEqual([
       { origin: 'me', keys: ['a'] },
       { origin: 'me', keys: ['b', 'c'] },
+      { origin: 'me', keys: [], tags: ['t', 'u'] },
       { origin: 'me', keys: 'all' },
     ]);
   });
@@ -216,6 +302,7 @@ export function cacheStoreConformance(runner: TestRunner, options: ConformanceOp
   runner.describe(`${options.name}: cache store`, () => {
     readingAndWriting(test, runner);
     fences(test, runner);
+    tags(test, runner);
     namespacesApart(test, runner);
     if (subscribe === true) invalidations(test, runner);
     else {

@@ -104,7 +104,9 @@ export class TieredCache implements Cache {
       if (ttlMs === 0) this.#l1?.delete(key);
       else this.#l1?.set(key, value, ttlMs);
       if (this.#l2 === undefined) return NOTHING;
-      return ttlMs === 0 ? this.#l2.remove([key]) : this.#l2.write([{ key, value, ttlMs }]);
+      return ttlMs === 0
+        ? this.#l2.remove([key])
+        : this.#l2.write([{ key, value, ttlMs, graceMs: 0, tags: [] }]);
     } catch (err) {
       return Promise.reject(err);
     }
@@ -123,7 +125,8 @@ export class TieredCache implements Cache {
     for (const [key, value] of entries) {
       this.#check(key);
       if (value === undefined) throw valueInvalid(key);
-      writes.set(key, { key, value, ttlMs: ttlFor(value, options, this.#options) });
+      const ttlMs = ttlFor(value, options, this.#options);
+      writes.set(key, { key, value, ttlMs, graceMs: 0, tags: [] });
     }
     const all = [...writes.values()];
     const kept = all.filter(({ ttlMs }) => ttlMs > 0);
@@ -276,7 +279,7 @@ export class TieredCache implements Cache {
     if (!ticket.live) this.#superseded += 1;
     if (!ticket.live || ttlMs === 0) return value;
     this.#keep(key, { value, createdAt: this.#options.clock.now() }, ttlMs, ticket);
-    if (read !== undefined) this.#l2?.fill({ key, value, ttlMs }, read.fence);
+    if (read !== undefined) this.#l2?.fill({ key, value, ttlMs, graceMs: 0, tags: [] }, read.fence);
     return value;
   }
 

@@ -29,6 +29,9 @@ interface Slot {
   readonly expiresAt: number;
   /** Changes with every change of the key. */
   readonly change: number;
+  readonly tags: readonly string[] | undefined;
+  /** The sequence at the write. */
+  readonly writtenAt: number;
 }
 
 /** How long a deletion is remembered: as long as a factory that started before it may run. */
@@ -39,6 +42,12 @@ class MemoryStore implements CacheStore {
   readonly #clock: Clock;
   readonly #slots: LRUCache<string, Slot>;
   readonly #epochs = new Map<string, number>();
+  /** Counts invalidations of tags. */
+  #sequence = 0;
+  /** The sequence at which a tag was invalidated last, or at which it was first used. */
+  readonly #tags: LRUCache<string, number>;
+  /** The latest of the records of tags that left: what is older may have been invalidated. */
+  #forgotten = 0;
   readonly #listeners = new Map<string, Set<StoreListener>>();
   #changes = 0;
   #closed = false;
@@ -46,6 +55,12 @@ class MemoryStore implements CacheStore {
   constructor(maxEntries: number, clock: Clock) {
     this.#clock = clock;
     this.#slots = new LRUCache({ max: maxEntries });
+    this.#tags = new LRUCache({
+      max: maxEntries,
+      dispose: (sequence, _tag, reason) => {
+        if (reason === 'evict') this.#forgotten = Math.max(this.#forgotten, sequence);
+      },
+    });
   }
 
   async getMany(namespace: string, keys: readonly string[]): Promise<readonly StoreRead[]> {
@@ -53,9 +68,12 @@ class MemoryStore implements CacheStore {
     const now = this.#clock.now();
     return keys.map((key) => {
       const slot = this.#live(namespace, key);
-      const bytes = slot?.bytes;
-      const remainingMs = slot === undefined || bytes === undefined ? 0 : slot.expiresAt - now;
-      return { bytes, remainingMs, fence: this.#fence(namespace, key) };
+      const fence = `${this.#sequence}:${this.#state(namespace, key)}`;
+      if (slot?.bytes === undefined || !this.#tagsHold(namespace, slot.tags, slot.writtenAt)) {
+        return { bytes: undefined, remainingMs: 0, fence };
+      }
+      const { bytes, expiresAt, tags } = slot;
+      return { bytes, remainingMs: expiresAt - now, fence, tags };
     });
   }
 
@@ -66,9 +84,9 @@ class MemoryStore implements CacheStore {
   ): Promise<readonly boolean[]> {
     this.#checkOpen();
     const invalidated: string[] = [];
-    const written = writes.map(({ key, bytes, ttlMs, fence }) => {
-      if (fence !== undefined && fence !== this.#fence(namespace, key)) return false;
-      this.#put(namespace, key, bytes, ttlMs);
+    const written = writes.map(({ key, bytes, ttlMs, fence, tags }) => {
+      if (fence !== undefined && !this.#fenceHolds(namespace, key, fence, tags)) return false;
+      this.#put(namespace, key, bytes, ttlMs, tags);
       if (fence === undefined) invalidated.push(key);
       return true;
     });
@@ -92,6 +110,17 @@ class MemoryStore implements CacheStore {
     this.#publish(namespace, 'all', options);
   }
 
+  async invalidateTags(
+    namespace: string,
+    tags: readonly string[],
+    options?: StoreChangeOptions,
+  ): Promise<void> {
+    this.#checkOpen();
+    this.#sequence += 1;
+    for (const tag of tags) this.#tags.set(tagKey(namespace, tag), this.#sequence);
+    if (tags.length > 0) this.#publish(namespace, [], options, tags);
+  }
+
   async ping(): Promise<void> {
     this.#checkOpen();
   }
@@ -111,6 +140,7 @@ class MemoryStore implements CacheStore {
   async close(): Promise<void> {
     this.#closed = true;
     this.#slots.clear();
+    this.#tags.clear();
     this.#listeners.clear();
   }
 
@@ -135,22 +165,59 @@ class MemoryStore implements CacheStore {
     return undefined;
   }
 
-  #fence(namespace: string, key: string): string {
+  /** What of a fence changes with the key. */
+  #state(namespace: string, key: string): string {
     return `${this.#epoch(namespace)}.${this.#live(namespace, key)?.change ?? 0}`;
   }
 
-  #put(namespace: string, key: string, bytes: Uint8Array | undefined, ttlMs: number): void {
+  #fenceHolds(
+    namespace: string,
+    key: string,
+    fence: string,
+    tags: readonly string[] = [],
+  ): boolean {
+    const [seen, state] = fence.split(':');
+    if (state !== this.#state(namespace, key)) return false;
+    const latest = (tag: string): number =>
+      this.#tags.get(tagKey(namespace, tag)) ?? this.#forgotten;
+    return tags.every((tag) => latest(tag) <= Number(seen));
+  }
+
+  /** Where the record of a tag has left, its entries count as invalidated. */
+  #tagsHold(namespace: string, tags: readonly string[] = [], writtenAt: number): boolean {
+    const latest = (tag: string): number =>
+      this.#tags.get(tagKey(namespace, tag)) ?? Number.POSITIVE_INFINITY;
+    return tags.every((tag) => latest(tag) <= writtenAt);
+  }
+
+  #put(
+    namespace: string,
+    key: string,
+    bytes: Uint8Array | undefined,
+    ttlMs: number,
+    tags?: readonly string[],
+  ): void {
     this.#changes += 1;
-    const expiresAt = this.#clock.now() + ttlMs;
-    this.#slots.set(this.#slotKey(namespace, key), { bytes, expiresAt, change: this.#changes });
+    this.#slots.set(this.#slotKey(namespace, key), {
+      bytes,
+      expiresAt: this.#clock.now() + ttlMs,
+      change: this.#changes,
+      tags,
+      writtenAt: this.#sequence,
+    });
+    for (const tag of tags ?? []) {
+      const record = tagKey(namespace, tag);
+      if (!this.#tags.has(record)) this.#tags.set(record, this.#sequence);
+    }
   }
 
   #publish(
     namespace: string,
     keys: StoreInvalidation['keys'],
     options: StoreChangeOptions | undefined,
+    tags?: readonly string[],
   ): void {
-    const invalidation = { origin: options?.origin ?? '', keys };
+    const invalidation = { origin: options?.origin ?? '', keys, tags };
     for (const listener of this.#listeners.get(namespace) ?? []) {
       listener.onInvalidate(invalidation);
     }
@@ -159,6 +226,10 @@ class MemoryStore implements CacheStore {
   #checkOpen(): void {
     if (this.#closed) throw new CacheError('CACHE_CLOSED', 'The memory store is closed');
   }
+}
+
+function tagKey(namespace: string, tag: string): string {
+  return `${namespace}\n${tag}`;
 }
 
 /**

@@ -10,13 +10,28 @@ interface Header {
 }
 
 /*
- * The form of a key's value: "hf1", a kind ("v" value or "t" tombstone), 12 characters that change with every change
- * of the key, 12 that name the namespace's epoch, 14 digits of the expiry in milliseconds by the server's clock; then
- * the bytes of the entry. A fence is epoch and change together, with dots for what is absent.
+ * The form of a key's value: "hf1", a kind ("v" value, "g" value with tags, "t" tombstone), 12 characters that change
+ * with every change of the key, 12 that name the namespace's epoch, 14 digits of the expiry in milliseconds by the
+ * server's clock; with tags 14 digits of the namespace's sequence at the write, 6 of the length of the tags, and the
+ * tags as JSON; then the bytes of the entry.
+ *
+ * The epoch key holds the epoch and after it the sequence, which counts invalidations of tags ("" is 0). The record of
+ * a tag holds the epoch and the sequence at which the tag was invalidated last, or at which it was first used. An
+ * entry is alive while every one of its tags has a record that is not younger than itself. Where a record is missing,
+ * expired or evicted, the entry counts as invalidated: forgetting is safe.
+ *
+ * A fence is epoch, change and sequence together, with dots for a change that is absent.
  *
  * Expiry is stored as well as set on the key, so that reading it needs no command a key: one TIME tells it for all.
  */
 export const HEADER: Header = { magic: 'hf1', change: 4, epoch: 16, expiry: 28, length: 42 };
+
+/** Digits after the header of an entry with tags. */
+export const SEQUENCE_DIGITS = 14;
+export const TAGS_DIGITS = 6;
+
+/** Characters of an epoch. */
+export const EPOCH_LENGTH = 12;
 
 /** As long as a change or an epoch. */
 export const ABSENT: string = '.'.repeat(12);
@@ -33,41 +48,90 @@ const script = (source: string): Script => ({
 });
 
 /**
- * KEYS: epoch key, entry keys. ARGV: epoch to use when there is none, change, channel, message ('' publishes nothing),
- * then fence ('' writes unconditionally), milliseconds to live and bytes of each entry. Returns 1 for each that was
- * written. Runs as one: nothing comes between the test of a fence and the write.
+ * KEYS: epoch key, entry keys, keys of tags. ARGV: epoch to use when there is none, change, channel, message
+ * ('' publishes nothing), number of entries, then of each entry fence ('' writes unconditionally), milliseconds to
+ * live, bytes, its tags as places among the keys of tags, and its tags as JSON. Returns 1 for each that was written.
+ * Runs as one: nothing comes between the test of a fence and the write.
  */
 export const SET_MANY: Script = script(`
-local epoch = redis.call('GET', KEYS[1])
-if not epoch then
-  epoch = ARGV[1]
-  redis.call('SET', KEYS[1], epoch)
+local meta = redis.call('GET', KEYS[1])
+if not meta then
+  meta = ARGV[1]
+  redis.call('SET', KEYS[1], meta)
 end
+local epoch = string.sub(meta, 1, 12)
+local sequence = tonumber(string.sub(meta, 13)) or 0
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local written = {}
-for i = 2, #KEYS do
-  local at = 5 + (i - 2) * 3
-  local fence, ttl = ARGV[at], tonumber(ARGV[at + 1])
-  local pass = fence == ''
-  if not pass then
-    local head = redis.pcall('GETRANGE', KEYS[i], 0, 15)
-    local change = '${ABSENT}'
-    if type(head) == 'string' and #head == 16 and string.find(head, '^hf1[vt][%w_%-]+$') then
-      change = string.sub(head, 5, 16)
+local entries = tonumber(ARGV[5])
+
+local function recorded(place)
+  local record = redis.pcall('GET', KEYS[1 + entries + place])
+  if type(record) ~= 'string' or string.sub(record, 1, 12) ~= epoch then return nil end
+  return tonumber(string.sub(record, 13))
+end
+local function change_of(key)
+  local head = redis.pcall('GETRANGE', key, 0, 15)
+  if type(head) == 'string' and #head == 16 and string.find(head, '^hf1[vgt][%w_%-]+$') then
+    return string.sub(head, 5, 16)
+  end
+  return '${ABSENT}'
+end
+local function holds(key, fence, tags)
+  if string.sub(fence, 1, 24) ~= epoch .. change_of(key) then return false end
+  local seen = tonumber(string.sub(fence, 25)) or 0
+  for place in string.gmatch(tags, '%d+') do
+    if (recorded(place) or 0) > seen then return false end
+  end
+  return true
+end
+-- Records live at least as long as the entries: twice as long, so that they are seldom prolonged.
+local function record(tags, ttl)
+  for place in string.gmatch(tags, '%d+') do
+    local key = KEYS[1 + entries + place]
+    if not recorded(place) then
+      redis.call('SET', key, epoch .. string.format('%.0f', sequence), 'PX', string.format('%.0f', ttl * 2))
+    elseif redis.call('PTTL', key) < ttl then
+      redis.call('PEXPIRE', key, string.format('%.0f', ttl * 2))
     end
-    pass = fence == epoch .. change
   end
+end
+
+local written = {}
+for i = 1, entries do
+  local key, at = KEYS[1 + i], 6 + (i - 1) * 5
+  local fence, ttl, bytes, tags, names = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
+  local pass = fence == '' or holds(key, fence, tags)
   if pass then
-    local head = 'hf1v' .. ARGV[2] .. epoch .. string.format('%014.0f', now + ttl)
-    redis.call('SET', KEYS[i], head .. ARGV[at + 2], 'PX', ttl)
+    local expiry = string.format('%014.0f', now + ttl)
+    local head = 'hf1v' .. ARGV[2] .. epoch .. expiry
+    if tags ~= '' then
+      record(tags, ttl)
+      head = 'hf1g' .. ARGV[2] .. epoch .. expiry .. string.format('%014.0f%06.0f', sequence, #names) .. names
+    end
+    redis.call('SET', key, head .. bytes, 'PX', ARGV[at + 1])
   end
-  written[i - 1] = pass and 1 or 0
+  written[i] = pass and 1 or 0
 end
 if ARGV[4] ~= '' then
   redis.call('PUBLISH', ARGV[3], ARGV[4])
 end
 return written
+`);
+
+/**
+ * KEYS: epoch key, keys of tags. ARGV: epoch to use when there is none, milliseconds that the invalidation is
+ * remembered where no entry carries the tag again, channel, message.
+ */
+export const INVALIDATE_TAGS: Script = script(`
+local meta = redis.call('GET', KEYS[1]) or ARGV[1]
+local record = string.sub(meta, 1, 12) .. string.format('%.0f', (tonumber(string.sub(meta, 13)) or 0) + 1)
+redis.call('SET', KEYS[1], record)
+for i = 2, #KEYS do
+  redis.call('SET', KEYS[i], record, 'PX', ARGV[2])
+end
+redis.call('PUBLISH', ARGV[3], ARGV[4])
+return 1
 `);
 
 /** KEYS: entry keys. ARGV: change, milliseconds that the deletion is remembered, channel, message. */

@@ -1,4 +1,4 @@
-import type { StoreListener, StoreSubscription } from '../store.js';
+import type { StoreInvalidation, StoreListener, StoreSubscription } from '../store.js';
 import type { RedisClient } from './redis-client.js';
 
 const ignore = (): void => {};
@@ -87,13 +87,17 @@ export class RedisSubscriptions {
 }
 
 /** `undefined` for what another program published. */
-function parse(message: string): { origin: string; keys: readonly string[] | 'all' } | undefined {
+function parse(message: string): StoreInvalidation | undefined {
   try {
-    const { origin, keys } = JSON.parse(message) as { origin: unknown; keys: unknown };
-    const valid =
-      keys === 'all' || (Array.isArray(keys) && keys.every((k) => typeof k === 'string'));
-    return typeof origin === 'string' && valid ? { origin, keys } : undefined;
+    const { origin, keys, tags } = JSON.parse(message) as Record<string, unknown>;
+    if (typeof origin !== 'string' || !(keys === 'all' || isStrings(keys))) return undefined;
+    if (tags === undefined) return { origin, keys };
+    return isStrings(tags) ? { origin, keys, tags } : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }

@@ -12,8 +12,10 @@ import type {
 } from '../store.js';
 import type { RedisClient } from './redis-client.js';
 import { RedisConnection } from './redis-connection.js';
-import { ABSENT, CLEAR, DELETE_MANY, HEADER, SET_MANY } from './redis-scripts.js';
+import { absent, type ParsedEntry, parseEntry } from './redis-entry.js';
+import { CLEAR, DELETE_MANY, INVALIDATE_TAGS, SET_MANY } from './redis-scripts.js';
 import { RedisSubscriptions } from './redis-subscriptions.js';
+import { type NamespaceState, namespaceState, TagRecords } from './redis-tags.js';
 
 export type { PipelineReplies, RedisClient } from './redis-client.js';
 
@@ -47,8 +49,6 @@ export interface RedisAddress {
 const KEYS_A_COMMAND = 256;
 
 const PREFIX = /^[A-Za-z0-9._:-]{1,64}$/;
-const OURS = /^hf1[vt][\w-]{12}/;
-const ABSENT_READ = { bytes: undefined, remainingMs: 0 };
 
 /** 12 characters that no other call returns. */
 const unique = (): string => randomBytes(9).toString('base64url');
@@ -63,6 +63,7 @@ class RedisStore implements CacheStore {
   readonly #subscriptions: RedisSubscriptions;
   readonly #prefix: string;
   readonly #tombstoneMs: number;
+  readonly #tagRecords = new Map<string, TagRecords>();
   readonly subscribe?: (ns: string, listener: StoreListener) => Promise<StoreSubscription>;
 
   constructor(source: RedisClient | string, prefix: string, tombstoneMs: number, pubsub: boolean) {
@@ -85,10 +86,39 @@ class RedisStore implements CacheStore {
     const start = `${this.#tagged(namespace)}:e:`;
     for (const key of keys) redisKeys.push(start + key);
     const { values, now } = await this.#connection.read(redisKeys);
-    const epoch = values[0]?.toString('latin1') ?? (await this.#firstEpoch(namespace));
-    const reads: StoreRead[] = [];
-    for (let i = 1; i < redisKeys.length; i += 1) reads.push(parseEntry(values[i], epoch, now));
-    return reads;
+    const meta = values[0]?.toString('latin1') ?? (await this.#firstEpoch(namespace));
+    const state = namespaceState(meta);
+    const entries: ParsedEntry[] = [];
+    let outdated = false;
+    for (let i = 1; i < redisKeys.length; i += 1) {
+      const entry = parseEntry(values[i], state, now);
+      // No tag at all was invalidated since an entry of the present sequence was written.
+      outdated ||= entry.writtenAt !== undefined && entry.writtenAt !== Number(state.sequence);
+      entries.push(entry);
+    }
+    const living = outdated ? await this.#checkTags(namespace, state, entries) : entries;
+    return living.map(({ read }) => read);
+  }
+
+  async #checkTags(
+    namespace: string,
+    state: NamespaceState,
+    entries: readonly ParsedEntry[],
+  ): Promise<readonly ParsedEntry[]> {
+    const records = this.#tagRecords.get(namespace) ?? new TagRecords();
+    this.#tagRecords.set(namespace, records);
+    const tags = new Set(entries.flatMap(({ read }) => read.tags ?? []));
+    const known = await records.read(state, tags, async (unknown) => {
+      const keys = unknown.map((tag) => this.#tagKey(namespace, tag));
+      const { values } = await this.#connection.read(keys);
+      return values.map((value) => value?.toString('latin1'));
+    });
+    return entries.map((entry) => {
+      const { read, writtenAt = Number.POSITIVE_INFINITY } = entry;
+      const alive = (tag: string): boolean =>
+        (known.get(tag) ?? Number.POSITIVE_INFINITY) <= writtenAt;
+      return read.tags === undefined || read.tags.every(alive) ? entry : absent(read.fence);
+    });
   }
 
   /** Makes the namespace's epoch, unless another process is first: a fence needs one. */
@@ -118,16 +148,24 @@ class RedisStore implements CacheStore {
     const keys = writes.map(({ key }) => this.#entryKey(namespace, key));
     const invalidated = writes.filter(({ fence }) => fence === undefined).map(({ key }) => key);
     const message = invalidated.length === 0 ? '' : messageOf(invalidated, options);
-    const entries = writes.flatMap(({ fence = '', ttlMs, bytes }) => [
+    const places = new Map<string, number>();
+    const placeOf = (tag: string): number => {
+      const place = places.get(tag) ?? places.size + 1;
+      places.set(tag, place);
+      return place;
+    };
+    const entries = writes.flatMap(({ fence = '', ttlMs, bytes, tags = [] }) => [
       fence,
       Math.ceil(ttlMs),
       Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+      tags.map(placeOf).join(),
+      tags.length === 0 ? '' : JSON.stringify(tags),
     ]);
-    const args = [unique(), unique(), this.#channel(namespace), message, ...entries];
+    const tagKeys = [...places.keys()].map((tag) => this.#tagKey(namespace, tag));
     const written = await this.#connection.run(
       SET_MANY,
-      [this.#epochKey(namespace), ...keys],
-      args,
+      [this.#epochKey(namespace), ...keys, ...tagKeys],
+      [unique(), unique(), this.#channel(namespace), message, writes.length, ...entries],
     );
     // A client with `stringNumbers` gives them as strings.
     return (written as (number | string)[]).map((one) => Number(one) === 1);
@@ -150,6 +188,20 @@ class RedisStore implements CacheStore {
   async clear(namespace: string, options?: StoreChangeOptions): Promise<void> {
     const args = [unique(), this.#channel(namespace), messageOf('all', options)];
     await this.#connection.run(CLEAR, [this.#epochKey(namespace)], args);
+  }
+
+  async invalidateTags(
+    namespace: string,
+    tags: readonly string[],
+    options?: StoreChangeOptions,
+  ): Promise<void> {
+    const parts = [...chunks(tags)].map((part) => {
+      const keys = part.map((tag) => this.#tagKey(namespace, tag));
+      const message = messageOf([], options, part);
+      const args = [unique(), this.#tombstoneMs, this.#channel(namespace), message];
+      return this.#connection.run(INVALIDATE_TAGS, [this.#epochKey(namespace), ...keys], args);
+    });
+    await Promise.all(parts);
   }
 
   async ping(): Promise<void> {
@@ -177,6 +229,10 @@ class RedisStore implements CacheStore {
     return `${this.#tagged(namespace)}:epoch`;
   }
 
+  #tagKey(namespace: string, tag: string): string {
+    return `${this.#tagged(namespace)}:t:${tag}`;
+  }
+
   #channel(namespace: string): string {
     return `${this.#tagged(namespace)}:changes`;
   }
@@ -185,24 +241,9 @@ class RedisStore implements CacheStore {
 function messageOf(
   keys: StoreInvalidation['keys'],
   options: StoreChangeOptions | undefined,
+  tags?: readonly string[],
 ): string {
-  return JSON.stringify({ origin: options?.origin ?? '', keys });
-}
-
-function parseEntry(entry: Buffer | null | undefined, epoch: string, now: number): StoreRead {
-  const head = entry?.toString('latin1', 0, HEADER.length) ?? '';
-  // The test that SET_MANY makes, so that both take bytes of another program for no entry.
-  if (!entry || !OURS.test(head)) return { ...ABSENT_READ, fence: epoch + ABSENT };
-  const fence = epoch + head.slice(HEADER.change, HEADER.epoch);
-  const remainingMs = Number(head.slice(HEADER.expiry)) - now;
-  const live =
-    head.length === HEADER.length &&
-    head[HEADER.magic.length] === 'v' &&
-    head.slice(HEADER.epoch, HEADER.expiry) === epoch &&
-    remainingMs > 0;
-  return live
-    ? { bytes: entry.subarray(HEADER.length), remainingMs, fence }
-    : { ...ABSENT_READ, fence };
+  return JSON.stringify({ origin: options?.origin ?? '', keys, tags });
 }
 
 /**

@@ -79,10 +79,48 @@ describe.skipIf(url === '')('redis store', () => {
     await store.close();
   });
 
+  it('takes an entry whose tags Redis forgot for invalidated', async () => {
+    const store = redisStore(client, { prefix: 'evicted' });
+    for (const tags of [['a'], ['b'], ['a', 'b']]) {
+      await store.setMany('ns', [{ key: tags.join(), bytes, ttlMs: 10_000, tags }]);
+    }
+    await client.del('evicted:{cache:ns}:t:a');
+    await store.invalidateTags('ns', ['other']);
+    const reads = await store.getMany('ns', ['a', 'b', 'a,b']);
+    expect(reads.map((read) => read.bytes?.length)).toEqual([undefined, 1, undefined]);
+    await client.del('evicted:{cache:ns}:epoch');
+    expect((await store.getMany('ns', ['b']))[0]?.bytes).toBeUndefined();
+    await store.close();
+  });
+
+  it('takes damaged tags of an entry for no entry', async () => {
+    const store = redisStore(client, { prefix: 'damaged' });
+    await store.setMany('ns', [{ key: 'k', bytes, ttlMs: 10_000, tags: ['a'] }]);
+    const key = 'damaged:{cache:ns}:e:k';
+    const whole = await client.getBuffer(key);
+    for (let end = 42; end < (whole?.length ?? 0) - 1; end += 1) {
+      await client.set(key, whole?.subarray(0, end) ?? '');
+      expect((await store.getMany('ns', ['k']))[0]?.bytes).toBeUndefined();
+    }
+    await store.close();
+  });
+
+  it('keeps the record of a tag for as long as the entry that lives longest', async () => {
+    const store = redisStore(client, { prefix: 'records', tombstoneTtl: 50 });
+    const write = (key: string, ttlMs: number) =>
+      store.setMany('ns', [{ key, bytes, ttlMs, tags: ['t'] }]);
+    await write('short', 1_000);
+    await write('long', 3_600_000);
+    expect(await client.pttl('records:{cache:ns}:t:t')).toBeGreaterThanOrEqual(3_600_000);
+    await store.close();
+  });
+
   it('leaves nothing in Redis that does not expire, but one epoch a namespace', async () => {
     const store = redisStore(client, { prefix: 'residue' });
     await store.setMany('ns', [{ key: 'a', bytes, ttlMs: 10_000 }]);
+    await store.setMany('ns', [{ key: 'c', bytes, ttlMs: 10_000, tags: ['t'] }]);
     await store.deleteMany('ns', ['a', 'b']);
+    await store.invalidateTags('ns', ['t', 'u']);
     await store.clear('ns');
     for (const key of await client.keys('residue:*')) {
       expect([key, (await client.pttl(key)) > 0]).toEqual([key, !key.endsWith(':epoch')]);

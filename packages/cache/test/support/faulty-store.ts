@@ -71,6 +71,14 @@ export class FaultyStore implements CacheStore {
     return this.#pass(() => this.#store.clear(namespace, options));
   }
 
+  invalidateTags(
+    namespace: string,
+    tags: readonly string[],
+    options?: StoreChangeOptions,
+  ): Promise<void> {
+    return this.#pass(() => this.#store.invalidateTags(namespace, tags, options));
+  }
+
   ping(): Promise<void> {
     return this.#pass(() => this.#store.ping());
   }
