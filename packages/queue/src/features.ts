@@ -22,7 +22,9 @@ export function requireFeature(store: Featured, feature: StoreFeature, what: str
 export function requireFor(store: Featured, { key, group, waitFor }: NewTask): void {
   if (group !== undefined) requireFeature(store, 'groups', 'A group');
   if (waitFor !== undefined) requireFeature(store, 'flows', 'Waiting for other tasks');
-  if (key?.mode !== undefined || key?.freeOnFailure !== undefined) {
-    requireFeature(store, 'dedup', 'A key that replaces, merges or is freed on failure');
+  if (key === undefined) return;
+  const { mode, freeOnFailure, freeOnStart } = key;
+  if (mode !== undefined || freeOnFailure !== undefined || freeOnStart !== undefined) {
+    requireFeature(store, 'dedup', 'A key that replaces, merges or is freed early');
   }
 }

@@ -68,10 +68,11 @@ export interface NewTaskOptions extends TaskPlacement {
    */
   idempotencyKey?: string;
   /**
-   * How long the key is held beside the life of its task: `live` not at all, `forever` a hundred years.
+   * How long the key is held beside the life of its task: `live` not at all, `forever` a hundred years. `waiting`: only
+   * until its task first starts (or ends without that), so that what comes meanwhile makes one task more, never two.
    * @defaultValue `'1d'`
    */
-  idempotencyWindow?: Duration | 'live' | 'forever';
+  idempotencyWindow?: Duration | 'waiting' | 'live' | 'forever';
   /**
    * What happens when another task holds the key and was not claimed yet. `ignore`: nothing. `replace`: it gets this
    * payload, name, priority and time, so that a delay begins again (debounce). `merge`: this payload is added to its,
@@ -280,11 +281,12 @@ function keyOf(
     ...(onDuplicate === undefined || onDuplicate === 'ignore' ? {} : { mode: onDuplicate }),
     ...(onDuplicate === 'merge' ? { maxMergedChars: maxPayloadBytes } : {}),
     ...(freeKeyOnFailure === true ? { freeOnFailure: true } : {}),
+    ...(idempotencyWindow === 'waiting' ? { freeOnStart: true } : {}),
   };
 }
 
 function windowOf(window: NewTaskOptions['idempotencyWindow'], path: string): number {
-  if (window === 'live') return 0;
+  if (window === 'live' || window === 'waiting') return 0;
   return window === 'forever' ? FOREVER_MS : durationOption(path, window, 86_400_000);
 }
 

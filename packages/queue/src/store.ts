@@ -103,7 +103,7 @@ export type {
  * What a store can do beyond enqueueing, leases and dead letters. What is asked of a store without the feature is
  * refused with `QUEUE_UNSUPPORTED`.
  *
- * - `dedup`: keys with a mode other than `ignore`, and keys freed on failure.
+ * - `dedup`: keys with a mode other than `ignore`, and keys freed on failure or when their task starts.
  * - `limits`: concurrency and rate of a queue.
  * - `groups`: fair shares, limits of groups, strict order.
  * - `flows`: parents that wait for children.

@@ -109,6 +109,23 @@ describe('enqueue', () => {
     expect((await queue.enqueue(task, {}, key)).outcome).toBe('added');
   });
 
+  it('holds a key only while its task waits, where that was asked for', async () => {
+    const store = memoryStore();
+    const queue = createQueue('q', { store });
+    const task = defineTask('t');
+    const key = {
+      idempotencyKey: 'k',
+      idempotencyWindow: 'waiting',
+      onDuplicate: 'replace',
+    } as const;
+    const { id } = await queue.enqueue(task, 1, key);
+    expect(await queue.enqueue(task, 2, key)).toEqual({ outcome: 'replaced', id });
+    const claim = { queues: ['q'], limit: 1 };
+    await store.exchange({ worker: 'w', settle: [], extend: [], claim, leaseMs: 1_000 });
+    expect((await queue.enqueue(task, 3, key)).outcome).toBe('added');
+    expect((await queue.enqueue(task, 4, key)).outcome).toBe('replaced');
+  });
+
   it('takes a list by name for the tasks it was given', async () => {
     const queue = createQueue('q', { store: memoryStore(), tasks: [sendEmail] });
     const port: {

@@ -45,7 +45,7 @@ const item = z.strictObject({
         .int()
         .min(0)
         .max(100 * YEAR_MS),
-      z.enum(['live', 'forever']),
+      z.enum(['waiting', 'live', 'forever']),
     ])
     .optional()
     .meta({ description: 'Milliseconds that the key is held beside the life of its task' }),

@@ -29,6 +29,11 @@ export interface TaskKey {
   readonly maxMergedChars?: number;
   /** Frees the key as soon as its task is dead or cancelled, whatever its time. @defaultValue false */
   readonly freeOnFailure?: boolean;
+  /**
+   * Frees the key when its task is first claimed, whatever its time; the task never takes it again, be it retried,
+   * lapsed, handed back, redriven or moved. @defaultValue false
+   */
+  readonly freeOnStart?: boolean;
 }
 
 /** The group a task belongs to: feature `groups`. */

@@ -122,6 +122,56 @@ export const dedupChecks: readonly Check[] = [
     },
   },
   {
+    title: 'frees a key when its task starts, and never gives it back, where that was asked for',
+    needs: 'dedup',
+    async run(kit, expect) {
+      const key = { value: 'k', ttlMs: 60_000, freeOnStart: true };
+      const first = await kit.add({ key });
+      expect(await kit.store.enqueue([kit.task({ key })])).toEqual([
+        { outcome: 'duplicate', id: first },
+      ]);
+      const claimed = await kit.claimOne('a');
+      const second = kit.task({ key, when: { delayMs: 5_000 } });
+      expect((await kit.store.enqueue([second]))[0]?.outcome).toBe('added');
+      // Whatever becomes of the first, the second holds the key while it waits.
+      await kit.settle('a', kit.released(claimed));
+      await kit.settle('a', kit.retry(await kit.claimOne('a')));
+      await kit.settle('a', kit.dead(await kit.claimOne('a')));
+      expect(await kit.store.alter({ ids: [first] }, { kind: 'redrive' }, 1)).toEqual([first]);
+      expect(await kit.store.enqueue([kit.task({ key })])).toEqual([
+        { outcome: 'duplicate', id: second.id },
+      ]);
+      expect(await again(kit, 'replace', { payload: '2' })).toBe(`replaced ${second.id}`);
+      expect((await kit.claim('a', 9)).map((task) => task.id)).toEqual([second.id, first]);
+      expect((await kit.get(second.id))?.key).toBe('k');
+    },
+  },
+  {
+    title: 'frees a key that a start frees also when its task ends without one',
+    needs: 'dedup',
+    async run(kit, expect) {
+      const key = { value: 'k', ttlMs: 0, freeOnStart: true };
+      const id = await kit.add({ key });
+      await kit.store.alter({ ids: [id] }, { kind: 'cancel' }, 1);
+      expect((await kit.store.enqueue([kit.task({ key })]))[0]?.outcome).toBe('added');
+    },
+  },
+  {
+    title: 'takes a key that a start frees along to another queue',
+    needs: 'move',
+    async run(kit, expect) {
+      const key = { value: 'k', ttlMs: 0, freeOnStart: true };
+      const id = await kit.add({ key });
+      await kit.store.edit?.({ ids: [id] }, { kind: 'move', queue: 'r' }, 1);
+      expect(await kit.store.enqueue([kit.task({ key, queue: 'r' })])).toEqual([
+        { outcome: 'duplicate', id },
+      ]);
+      await kit.exchange('a', { claim: 1, queues: ['r'] });
+      const freed = kit.task({ key, queue: 'r' });
+      expect((await kit.store.enqueue([freed]))[0]?.outcome).toBe('added');
+    },
+  },
+  {
     title: 'does not redrive a dead letter whose key another task took over',
     needs: 'dedup',
     async run(kit, expect) {

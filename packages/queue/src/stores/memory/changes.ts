@@ -80,7 +80,7 @@ function redrive(
   now: number,
 ): boolean {
   const { payload, everyMs = 0 } = change;
-  if (tasks.keys.take(task.task, now, task.enqueuedAt) !== task.task.id) return false;
+  if (!tasks.retakeKey(task, task.task.queue, now)) return false;
   const edited = payload === undefined ? {} : { edited: true as const };
   tasks.enter(task, now, { kind: 'redriven', ...who(change), ...edited });
   if (payload !== undefined) task.task = { ...task.task, payload };
@@ -112,7 +112,7 @@ function remove(tasks: MemoryTasks, task: MemoryTask, now: number): void {
 function move(tasks: MemoryTasks, task: MemoryTask, to: string, now: number): boolean {
   const from = tasks.queue(task.task.queue);
   const moved = { ...task.task, queue: to };
-  if (tasks.keys.take(moved, now, task.enqueuedAt) !== moved.id) return false;
+  if (!tasks.retakeKey(task, to, now)) return false;
   tasks.keys.free(task.task);
   const { state } = task;
   from.leave(task);

@@ -75,6 +75,15 @@ export class MemoryTasks {
     return { outcome: 'added', id: task.id };
   }
 
+  /**
+   * Takes the key of a task that is there already, in the queue it goes to; one that is freed on start it has lost for
+   * good. Whether nobody else has it.
+   */
+  retakeKey(task: MemoryTask, queue: string, now: number): boolean {
+    if (task.epoch > 0 && task.task.key?.freeOnStart === true) return true;
+    return this.keys.take({ ...task.task, queue }, now, task.enqueuedAt) === task.task.id;
+  }
+
   /** The task under this lease, or under this lease until it lapsed. */
   #held({ id, epoch }: LeaseRef, worker: string): MemoryTask | undefined {
     const task = this.leased.get(id) ?? this.byId.get(id);
@@ -197,23 +206,32 @@ export class MemoryTasks {
       while (claimed.length < limit) {
         const task = queue.claimable(now);
         if (task === undefined) break;
-        queue.claimed(task, now);
-        this.leased.set(task.task.id, task);
-        task.epoch++;
-        task.attempts++;
-        task.holder = worker;
-        task.startedAt = now;
-        task.leaseUntil = now + leaseMs;
-        const tally = this.journal.minute(name, now);
-        const waited = Math.max(0, now - task.runAt);
-        tally.started++;
-        tally.waitMs += waited;
-        if (waited > tally.waitMaxMs) tally.waitMaxMs = waited;
-        this.journal.task('task.started', task, now, true);
+        this.#lease(task, queue, { worker, now, until: now + leaseMs });
         claimed.push(toClaimed(task));
       }
     }
     return claimed;
+  }
+
+  #lease(
+    task: MemoryTask,
+    queue: MemoryQueue,
+    { worker, now, until }: { worker: string; now: number; until: number },
+  ): void {
+    queue.claimed(task, now);
+    this.leased.set(task.task.id, task);
+    if (task.epoch === 0 && task.task.key?.freeOnStart === true) this.keys.free(task.task);
+    task.epoch++;
+    task.attempts++;
+    task.holder = worker;
+    task.startedAt = now;
+    task.leaseUntil = until;
+    const tally = this.journal.minute(task.task.queue, now);
+    const waited = Math.max(0, now - task.runAt);
+    tally.started++;
+    tally.waitMs += waited;
+    if (waited > tally.waitMaxMs) tally.waitMaxMs = waited;
+    this.journal.task('task.started', task, now, true);
   }
 
   /** Ends a lease nobody spoke for. */

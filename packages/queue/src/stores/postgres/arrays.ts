@@ -85,7 +85,9 @@ export function enqueueArrays(tasks: readonly NewTask[]): unknown[] {
 /** Whether a task needs more than a row: see `special` in the tables. */
 export function isSpecial({ key, group, waitFor }: NewTask): boolean {
   if (group !== undefined || waitFor !== undefined) return true;
-  return key !== undefined && ((key.mode ?? 'ignore') !== 'ignore' || key.freeOnFailure === true);
+  if (key === undefined) return false;
+  const { mode = 'ignore', freeOnFailure = false, freeOnStart = false } = key;
+  return mode !== 'ignore' || freeOnFailure || freeOnStart;
 }
 
 /** The parameters of `queue_enqueue_special_v1` after those of `queue_enqueue_v1`. */
@@ -94,6 +96,7 @@ export function specialArrays(tasks: readonly NewTask[]): unknown[] {
     tasks.map(({ key }) => key?.mode ?? null),
     tasks.map(({ key }) => key?.maxMergedChars ?? null),
     tasks.map(({ key }) => key?.freeOnFailure ?? false),
+    tasks.map(({ key }) => key?.freeOnStart ?? false),
     tasks.map(({ group }) => group?.key ?? null),
     tasks.map(({ group }) => group?.weight ?? null),
     tasks.map(({ group }) => group?.strict ?? null),

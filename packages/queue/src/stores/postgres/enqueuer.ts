@@ -35,8 +35,8 @@ export class Enqueuer {
     this.#specialName = `${schema}_queue_enqueue_special_v1`;
     this.#specialText = `select o_ord::integer as ord, o_id as id, o_outcome as outcome from ${schema}.queue_enqueue_special_v1($1::uuid[], $2::text[], $3::text[],
       $4::text[], $5::text[], $6::smallint[], $7::float8[], $8::boolean[], $9::integer[], $10::float8[],
-      $11::float8[], $12::text[], $13::float8[], $14::text[], $15::integer[], $16::boolean[], $17::text[],
-      $18::float8[], $19::text[], $20::text[], $21::text[])`;
+      $11::float8[], $12::text[], $13::float8[], $14::text[], $15::integer[], $16::boolean[], $17::boolean[],
+      $18::text[], $19::float8[], $20::text[], $21::text[], $22::text[])`;
     this.#shared = groupCommit({
       database: db,
       flush: (calls) => this.#together(calls),

@@ -104,6 +104,8 @@ create table ${s}.queue_setting (
   rate_window float8,
   group_defaults jsonb,
   groups jsonb not null default '{}',
+  -- Whether any task ever had a key that its start frees: then claims look for them.
+  key_starts boolean not null default false,
   -- The largest tag claimed.
   vtime float8 not null default 0
 );
@@ -241,7 +243,9 @@ const SHARED_DEFINITIONS = `priority smallint not null,
   keep_dead_ms bigint not null,
   key text,
   key_ttl_ms float8,
+  -- Whether the key is freed when the task fails, and when it starts.
   key_free boolean,
+  key_start boolean,
   grp text,
   weight float8,
   fifo text,
@@ -255,7 +259,7 @@ const SHARED_DEFINITIONS = `priority smallint not null,
 /** What a live and a finished task have in common, in one order for every statement that moves a row. */
 export const SHARED_COLUMNS: string =
   'id, queue, name, priority, payload, headers, attempts, max_attempts, epoch, holder, run_at, enqueued_at, ' +
-  'started_at, keep_completed_ms, keep_dead_ms, key, key_ttl_ms, key_free, grp, weight, fifo, slot, children, ' +
+  'started_at, keep_completed_ms, keep_dead_ms, key, key_ttl_ms, key_free, key_start, grp, weight, fifo, slot, children, ' +
   'on_failure, cancelling, progress';
 
 /** The shared columns of one table of a statement. */

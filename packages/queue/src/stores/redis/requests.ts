@@ -17,11 +17,12 @@ function moreOf({ key, group, waitFor }: NewTask): string {
     ...(group && { g: group.key, w: group.weight, strict: group.strict }),
     ...(waitFor && { flow: { ids: waitFor.ids, policy: waitFor.onFailure } }),
     ...(key &&
-      (special || key.freeOnFailure) && {
+      (special || key.freeOnFailure || key.freeOnStart) && {
         key: {
           ...(special && { mode: key.mode }),
           max: key.maxMergedChars,
           ...(key.freeOnFailure && { free: true }),
+          ...(key.freeOnStart && { start: true }),
         },
       }),
   };

@@ -5,6 +5,8 @@ import type { Step, StepTask } from './steps.js';
 /** A store and what was claimed from it. */
 export class Side {
   readonly claims: ClaimedTask[] = [];
+  /** Ids of tasks whose key is freed when they start. */
+  readonly freedOnStart = new Set<string>();
   readonly kit: Kit<never>;
   readonly advance: (ms: number) => Promise<void>;
 
@@ -50,6 +52,8 @@ export class Side {
 
   async #enqueue(tasks: readonly StepTask[], ids: readonly string[]): Promise<unknown> {
     const { kit } = this;
+    for (const [index, { key }] of tasks.entries())
+      if (key?.freeOnStart === true) this.freedOnStart.add(ids[index] ?? '');
     return kit.store.enqueue(
       tasks.map((task, index) => {
         const waits = task.waits.filter((at) => at < index && tasks[at]?.queue === task.queue);

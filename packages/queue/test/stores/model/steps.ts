@@ -52,6 +52,7 @@ function taskOf(features: ReadonlySet<StoreFeature>): fc.Arbitrary<StepTask> {
       ? {
           mode: fc.constantFrom('ignore' as const, 'replace' as const, 'merge' as const),
           freeOnFailure: fc.boolean(),
+          freeOnStart: fc.boolean(),
         }
       : {}),
   });

@@ -33,9 +33,10 @@ declare
   f ${s}.queue_finished;
 begin
   if p_kind = 'move' then
-    insert into ${s}.queue_setting (queue, governed) select p_to, true
-    where exists (select 1 from ${s}.queue_task x where x.id = any(p_ids) and x.grp is not null)
-    on conflict (queue) do update set governed = true;
+    insert into ${s}.queue_setting as q (queue, governed, key_starts)
+    select p_to, true, bool_or(coalesce(x.key_start, false)) from ${s}.queue_task x
+    where x.id = any(p_ids) and (x.grp is not null or x.key_start) having count(*) > 0
+    on conflict (queue) do update set governed = true, key_starts = q.key_starts or excluded.key_starts;
   end if;
   perform 1 from ${s}.queue_setting q where q.queue = p_to
     or q.queue in (select x.queue from ${s}.queue_task x where x.id = any(p_ids))
@@ -54,8 +55,8 @@ begin
       'epoch', case when v_live then t.epoch else f.epoch end, 'by', p_by, 'reason', p_reason,
       'edited', case when p_payload is not null then true end))::text;
     if p_kind = 'redrive' then
-      continue when v_live or f.state <> 'dead' or not ${s}.queue_take_key_v1(f.queue, f.key, f.id,
-        f.enqueued_at + coalesce(f.key_ttl_ms, 0) * interval '1 millisecond', v_now);
+      continue when v_live or f.state <> 'dead' or not ${s}.queue_take_key_v1(f.queue,
+        ${keyOf('f')}, f.id, f.enqueued_at + coalesce(f.key_ttl_ms, 0) * interval '1 millisecond', v_now);
       ${redriveText(s)}
     elsif p_kind = 'cancel' then
       continue when not v_live or (t.lease_until is not null and (not p_running or t.cancelling));
@@ -100,6 +101,10 @@ export function dropChange(s: string): string {
   return `drop function ${s}.queue_change_v1;\ndrop function ${s}.queue_take_key_v1;\n`;
 }
 
+/** The key that a task may take again: one that its start frees it has lost then. */
+const keyOf = (row: string): string =>
+  `case when not (coalesce(${row}.key_start, false) and ${row}.epoch > 0) then ${row}.key end`;
+
 function redriveText(s: string): string {
   return `v_entry := replace(v_entry, '"kind":"redrive"', '"kind":"redriven"');
       delete from ${s}.queue_finished x where x.id = v_id;
@@ -134,7 +139,7 @@ function removeText(s: string): string {
 
 function moveText(s: string): string {
   return `if v_live then
-        continue when not ${s}.queue_take_key_v1(p_to, t.key, v_id,
+        continue when not ${s}.queue_take_key_v1(p_to, ${keyOf('t')}, v_id,
           t.enqueued_at + coalesce(t.key_ttl_ms, 0) * interval '1 millisecond', v_now);
         delete from ${s}.queue_key k where k.queue = t.queue and k.key = t.key and k.task_id = v_id;
         update ${s}.queue_task x set queue = p_to, slot = false, holder = null, state = 'scheduled', seq = default
@@ -144,7 +149,7 @@ function moveText(s: string): string {
         perform ${s}.queue_join_v1(v_id, true, v_now);
         perform ${s}.queue_arrive_v1(v_id, v_now);
       else
-        continue when not ${s}.queue_take_key_v1(p_to, f.key, v_id,
+        continue when not ${s}.queue_take_key_v1(p_to, ${keyOf('f')}, v_id,
           f.enqueued_at + coalesce(f.key_ttl_ms, 0) * interval '1 millisecond', v_now);
         delete from ${s}.queue_key k where k.queue = f.queue and k.key = f.key and k.task_id = v_id;
         update ${s}.queue_finished x set queue = p_to, slot = false, holder = null where x.id = v_id;

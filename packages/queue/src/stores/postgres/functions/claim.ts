@@ -94,6 +94,11 @@ function claimedText(s: string): string {
 
 function governedText(s: string): string {
   return `update ${s}.queue_setting q set vtime = r.tag where q.queue = v_queue and q.vtime < r.tag;
+          if v_setting.key_starts then
+            delete from ${s}.queue_key k where k.task_id = any(array(
+              select c.id from ${s}.queue_task c where c.id = any(r.ids) and c.key_start and c.epoch = 1
+            ));
+          end if;
           if v_setting.rate_max is not null then
             perform ${s}.queue_rate_note_v1(v_queue, '', v_setting.rate_window, v_now, r.count);
           end if;

@@ -117,7 +117,7 @@ end $$;
 function enqueueSpecialFunction(s: string): string {
   return `
 create function ${s}.queue_enqueue_special_v1(${PARAMETERS},
-  p_mode text[], p_key_most integer[], p_key_free boolean[], p_group text[], p_weight float8[], p_fifo text[],
+  p_mode text[], p_key_most integer[], p_key_free boolean[], p_key_start boolean[], p_group text[], p_weight float8[], p_fifo text[],
   p_children text[], p_on_failure text[]
 ) returns table (o_ord bigint, o_id uuid, o_outcome text) language plpgsql ${PLANNER} as $$
 #variable_conflict use_column
@@ -130,14 +130,16 @@ declare
   v_due timestamptz;
   v_text text;
 begin
-  insert into ${s}.queue_setting as q (queue, governed) select distinct u.queue, true from unnest(p_queue) as u(queue) order by 1
-  on conflict (queue) do update set governed = true where not q.governed;
+  insert into ${s}.queue_setting as q (queue, governed, key_starts)
+  select distinct u.queue, true, true = any(p_key_start) from unnest(p_queue) as u(queue) order by 1
+  on conflict (queue) do update set governed = true, key_starts = q.key_starts or excluded.key_starts
+  where not q.governed or q.key_starts < excluded.key_starts;
   perform 1 from ${s}.queue_setting q where q.queue = any(p_queue) order by q.queue for update;
   for n in
-    select r.*, e.mode, e.key_most, coalesce(e.key_free, false) as key_free, e.grp, e.weight, e.fifo,
+    select r.*, e.mode, e.key_most, coalesce(e.key_free, false) as key_free, e.key_start, e.grp, e.weight, e.fifo,
       e.children, e.on_failure
-    from (${ROWS}) r join unnest(p_mode, p_key_most, p_key_free, p_group, p_weight, p_fifo, p_children, p_on_failure)
-      with ordinality as e(mode, key_most, key_free, grp, weight, fifo, children, on_failure, ord) on e.ord = r.ord
+    from (${ROWS}) r join unnest(p_mode, p_key_most, p_key_free, p_key_start, p_group, p_weight, p_fifo, p_children, p_on_failure)
+      with ordinality as e(mode, key_most, key_free, key_start, grp, weight, fifo, children, on_failure, ord) on e.ord = r.ord
     order by r.ord
   loop
     v_due := ${dueOf('n.wait', 'n.absolute')};
@@ -184,9 +186,9 @@ begin
       end if;
     end if;
     insert into ${s}.queue_task (id, queue, name, state, priority, payload, headers, max_attempts, run_at,
-      enqueued_at, key, key_ttl_ms, key_free, keep_completed_ms, keep_dead_ms, grp, weight, fifo, on_failure, special)
+      enqueued_at, key, key_ttl_ms, key_free, key_start, keep_completed_ms, keep_dead_ms, grp, weight, fifo, on_failure, special)
     values (n.id, n.queue, n.name, 'scheduled', n.priority, n.payload, n.headers, n.max, v_due, v_now, n.key,
-      n.key_ttl, n.key_free, n.keep_completed, n.keep_dead, n.grp, n.weight, n.fifo, n.on_failure,
+      n.key_ttl, n.key_free, n.key_start, n.keep_completed, n.keep_dead, n.grp, n.weight, n.fifo, n.on_failure,
       n.grp is not null or n.key_free or n.children is not null);
     perform ${s}.queue_join_v1(n.id, true, v_now);
     perform ${s}.queue_note_v1('task.added', n.queue, n.id::text, n.name, null, null, v_now);

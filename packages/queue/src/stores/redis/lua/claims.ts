@@ -102,6 +102,7 @@ local function claim(q, some, count)
           model()
           local t = task(id)
           t[EPOCH], t[ATTEMPTS], t[HOLDER], t[STARTED], t[UNTIL] = epoch, attempts, worker, now, now + lease
+          if t.more.start and epoch == 1 then freeKey(id, t, q) end
           more = t[MORE]
           move(id, t, LEASED)
           if inGroup(t) then

@@ -130,8 +130,9 @@ local function addOne(run, seq, ord, id, body, key)
   end
   local t = {NEW, 0, 0, 0, 0, 0, 0, run.max, run.priority, now, run.due, run.keepCompleted, run.keepDead, '', 0, 0, 0,
     q, run.name, key and run.ttl .. ':' .. key or '', '', ''}
-  if more.g or more.flow or (more.key and more.key.free) then
-    t.more = {g = more.g, w = more.w, strict = more.strict, free = more.key and more.key.free}
+  local frees = more.key or {}
+  if more.g or more.flow or frees.free or frees.start then
+    t.more = {g = more.g, w = more.w, strict = more.strict, free = frees.free, start = frees.start}
   end
   tasks[id] = t
   dirty[id] = t

@@ -29,8 +29,10 @@ function keepKey(q, key, id, expires)
   redis.call('HSET', P .. 'keys:' .. q, key, struct.pack('>d', expires) .. id)
   redis.call('ZADD', P .. 'keyexpiry', expires, #q .. ':' .. q .. key)
 end
--- Takes the key of a task that is there already, for what is left of its time. Whether it is the task's now.
+-- Takes the key of a task that is there already, for what is left of its time; one that is freed on start it has lost
+-- for good. Whether nobody else has it.
 function takeKey(id, t, q)
+  if t.more and t.more.start and t[EPOCH] > 0 then return true end
   local ttl, key = string.match(t[KEY], '^(%d+):(.*)$')
   if not ttl then return true end
   local holder = holderOf(q, key)
