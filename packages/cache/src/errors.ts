@@ -1,6 +1,7 @@
 /** Every `code` of a {@link CacheError}. */
 export type CacheErrorCode =
   | 'CACHE_CLOSED'
+  | 'CACHE_ENTRY_DAMAGED'
   | 'CACHE_KEY_INVALID'
   | 'CACHE_NAMESPACE_CONFLICT'
   | 'CACHE_NAMESPACE_NOT_FOUND'

@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import { appendFile } from 'node:fs/promises';
+import { close, lstat, open, readAll, unless } from './files.js';
+
+const RECORD = 16;
+
+const hashOf = (tag: string): Buffer =>
+  createHash('sha256').update(tag).digest().subarray(0, RECORD);
+
+/**
+ * Which tags of a namespace's epoch were invalidated, in order: a file to which every process appends the hashes of
+ * tags. A place in it is a point in time: an entry is as good as it was at the place of its write until one of its
+ * tags comes after that.
+ *
+ * 16 bytes divide a page: an append that is cut short by a kill ends between two records.
+ */
+export class TagLog {
+  readonly path: string;
+  readonly #latest = new Map<string, number>();
+  #known = 0;
+  #reading: Promise<void> = Promise.resolve();
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** The present end of the log, after everything before it was taken in. */
+  async end(): Promise<number> {
+    const size = (await unless(lstat(this.path), 'ENOENT', 'ENOTDIR'))?.size ?? 0;
+    const end = size - (size % RECORD);
+    if (end > this.#known) {
+      this.#reading = this.#reading.catch(() => undefined).then(() => this.#read(end));
+      await this.#reading;
+    }
+    return end;
+  }
+
+  async #read(end: number): Promise<void> {
+    if (end <= this.#known) return;
+    const fd = await open(this.path, 'r');
+    try {
+      const bytes = Buffer.allocUnsafe(end - this.#known);
+      const length = await readAll(fd, bytes, this.#known);
+      for (let at = 0; at + RECORD <= length; at += RECORD) {
+        this.#known += RECORD;
+        this.#latest.set(bytes.toString('latin1', at, at + RECORD), this.#known);
+      }
+    } finally {
+      await close(fd);
+    }
+  }
+
+  /** Whether one of the tags was invalidated after this place. */
+  invalidatedSince(place: number, tags: readonly string[]): boolean {
+    // A place beyond the end is of a log that is lost, and with it what was invalidated.
+    if (tags.length > 0 && place > this.#known) return true;
+    return tags.some((tag) => (this.#latest.get(hashOf(tag).toString('latin1')) ?? 0) > place);
+  }
+
+  async append(tags: readonly string[]): Promise<void> {
+    await appendFile(this.path, Buffer.concat(tags.map(hashOf)), { mode: 0o600 });
+  }
+}
