@@ -32,7 +32,7 @@ import { Journal } from './postgres/journal.js';
 import { queueMigrations } from './postgres/migrations.js';
 import { candidatesStatement, changeStatement, findStatement } from './postgres/queries.js';
 import { type TaskRow, toRecord } from './postgres/rows.js';
-import { Runner } from './postgres/runner.js';
+import { explained, Runner } from './postgres/runner.js';
 import { Schedules } from './postgres/schedules.js';
 import { readStats } from './postgres/stats.js';
 import type { PostgresTransaction } from './postgres/transactions.js';
@@ -125,14 +125,16 @@ class PostgresStore implements QueueStore<PostgresTransaction> {
   async onWake(queues: readonly string[], wake: (queue: string) => void): Promise<AsyncDisposable> {
     this.#open();
     const wanted = new Set(queues);
-    const subscription = await this.#db.listen(
-      `${this.#schema}_queue`,
-      (queue) => {
-        if (wanted.has(queue)) wake(queue);
-      },
-      // What was announced while the connection was away is lost.
-      { onReconnect: () => queues.forEach(wake) },
-    );
+    const subscription = await this.#db
+      .listen(
+        `${this.#schema}_queue`,
+        (queue) => {
+          if (wanted.has(queue)) wake(queue);
+        },
+        // What was announced while the connection was away is lost.
+        { onReconnect: () => queues.forEach(wake) },
+      )
+      .catch(explained);
     this.#subscriptions.add(subscription);
     return {
       [Symbol.asyncDispose]: async () => {
@@ -264,7 +266,7 @@ class PostgresStore implements QueueStore<PostgresTransaction> {
       await migrate(this.#db, queueMigrations(this.#schema));
     } catch (error) {
       this.#migration = undefined; // the next call tries again
-      throw error;
+      explained(error);
     }
   }
 }

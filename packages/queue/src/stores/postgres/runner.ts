@@ -44,7 +44,8 @@ async function joined<Row extends SqlRow>(
   return { rows: rows as Row[] };
 }
 
-function explained(cause: unknown): never {
+/** Throws `QUEUE_STORE_UNAVAILABLE` for an error that says that the database did not answer, and any other as it is. */
+export function explained(cause: unknown): never {
   const code: unknown = cause instanceof Error ? Reflect.get(cause, 'code') : undefined;
   if (code === 'SQL_UNAVAILABLE' || code === 'SQL_TIMEOUT' || code === 'SQL_CLOSED') {
     throw new QueueError('QUEUE_STORE_UNAVAILABLE', 'The database did not answer', { cause });

@@ -9,7 +9,7 @@ import type {
 } from '../../store.js';
 import { uuidv7 } from '../../uuid.js';
 import type { Enqueuer } from './enqueuer.js';
-import type { Runner } from './runner.js';
+import { explained, type Runner } from './runner.js';
 
 interface Row extends Record<string, unknown> {
   definition: string;
@@ -56,7 +56,7 @@ export class Schedules {
 
   /** Fires at most `limit` due schedules; how many tasks were added. */
   async fire(limit: number): Promise<number> {
-    const now = await this.#now(this.#db);
+    const now = await this.#now(this.#db).catch(explained);
     const { rows } = await this.#runner.query<Row>({
       text: `select * from ${this.#schema}.queue_schedule where next_run_at <= $1 order by next_run_at limit $2`,
       values: [now, limit],

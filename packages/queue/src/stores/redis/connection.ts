@@ -198,7 +198,7 @@ const unavailable = (why: string, cause?: unknown): QueueError =>
   new QueueError('QUEUE_STORE_UNAVAILABLE', `Redis is not available: ${why}`, { cause });
 
 /** What the caller is told of a failed call: what a script refused, or that the server cannot be used. */
-function refused(error: unknown): unknown {
+export function refused(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof QueueError) return error;
   const conflict = /TASK_CONFLICT (\S+)/.exec(error.message);
   if (conflict) {

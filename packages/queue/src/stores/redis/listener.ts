@@ -1,5 +1,5 @@
 import { openClient, type RedisAddress, type RedisClient } from './client.js';
-import { becomesReady, closed } from './connection.js';
+import { becomesReady, closed, refused } from './connection.js';
 
 const CONNECT_MS = 5_000;
 const WATCH_MS = 10_000;
@@ -42,7 +42,7 @@ export class RedisListener {
       }
     }
     // Subscribed again even when it is known: the first subscription may still be under way.
-    await client.subscribe(...new Set(queues.map(this.#channel)));
+    await subscribed(client, new Set(queues.map(this.#channel)));
     return { [Symbol.asyncDispose]: async () => this.#remove(queues, own) };
   }
 
@@ -50,7 +50,7 @@ export class RedisListener {
   async hear(channel: string, take: (message: string) => void): Promise<AsyncDisposable> {
     const client = await this.#ready();
     this.#hearers.set(channel, take);
-    await client.subscribe(channel);
+    await subscribed(client, [channel]);
     return {
       [Symbol.asyncDispose]: async () => {
         if (this.#hearers.get(channel) !== take) return;
@@ -136,4 +136,11 @@ export class RedisListener {
     if ((await Promise.race([answered, late])) === 'late') client.disconnect(true);
     clearTimeout(timer);
   }
+}
+
+/** Listens to channels; the connection may be lost meanwhile. */
+async function subscribed(client: RedisClient, channels: Iterable<string>): Promise<void> {
+  await client.subscribe(...channels).catch((error: unknown) => {
+    throw refused(error);
+  });
 }

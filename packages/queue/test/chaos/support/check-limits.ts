@@ -1,3 +1,6 @@
+import type { StoredEvent } from '../../../src/index.js';
+import { impatience, lostTokens, repeatedRuns } from './check-flows.js';
+import { disorder, earlyKeys, type Records, sharedKeys, strictGroup } from './check-order.js';
 import type { Crew } from './crew.js';
 import type { History } from './history.js';
 import type { Run } from './log.js';
@@ -6,10 +9,10 @@ import {
   CAPPED,
   GROUP_RATE,
   GROUP_RATED,
-  KEYED,
-  OF_RATED,
+  MAIN,
   QUEUE_CONCURRENCY,
   QUEUE_RATE,
+  RATED,
 } from './rules.js';
 
 interface Span {
@@ -41,8 +44,9 @@ function runsOf(crew: Crew, history: History): (Run & Span)[] {
   return crew.members.flatMap(({ log, killedAt }) =>
     log.runs.flatMap((run) => {
       const end = run.end ?? killedAt?.monotonicMs;
-      const lapsed = killedAt === undefined && history.lapsed.has(`${run.id} ${run.epoch}`);
-      return end === undefined || lapsed ? [] : [{ ...run, end }];
+      const lapsedAt = history.lapsed.get(`${run.id} ${run.epoch}`) ?? Number.POSITIVE_INFINITY;
+      const isLapsed = lapsedAt < (killedAt?.epochMs ?? Number.POSITIVE_INFINITY);
+      return end === undefined || isLapsed ? [] : [{ ...run, end }];
     }),
   );
 }
@@ -58,39 +62,15 @@ function mostInWindow(times: readonly number[], windowMs: number): number {
   return most;
 }
 
-/** Tasks of strict groups that began before one that came earlier was over. */
-function disorder(history: History): string[] {
-  const found: string[] = [];
-  const lines = new Map<string, string[]>();
-  const over = new Set<string>();
-  for (const { type, subject, name = '' } of history.events) {
-    if (!name.startsWith('strict-')) continue;
-    const line = lines.get(name) ?? [];
-    lines.set(name, line);
-    if (type === 'task.added') line.push(subject);
-    if (type === 'task.completed' || type === 'task.dead' || type === 'task.cancelled')
-      over.add(subject);
-    while (line[0] !== undefined && over.has(line[0])) line.shift();
-    if (type === 'task.started' && line[0] !== subject)
-      found.push(`${name}: ${subject} began before ${line[0]} was over`);
+/** The runs of strict groups, by group. */
+function strictRuns(runs: readonly (Run & Span)[], records: Records): Map<string, Span[]> {
+  const byGroup = new Map<string, Span[]>();
+  for (const run of runs) {
+    const group = strictGroup(records, run.id);
+    if (group === undefined) continue;
+    byGroup.set(group, [...(byGroup.get(group) ?? []), run]);
   }
-  return found;
-}
-
-/** Keys that two live tasks had at once. */
-function sharedKeys(history: History): string[] {
-  const found: string[] = [];
-  const live = new Map<string, Set<string>>();
-  for (const { type, subject, name = '' } of history.events) {
-    if (!KEYED.includes(name)) continue;
-    const ids = live.get(name) ?? new Set();
-    live.set(name, ids);
-    if (type === 'task.added' || type === 'task.redriven') ids.add(subject);
-    if (type === 'task.completed' || type === 'task.dead' || type === 'task.cancelled')
-      ids.delete(subject);
-    if (ids.size > 1) found.push(`${name}: ${[...ids].join(' and ')}`);
-  }
-  return found;
+  return byGroup;
 }
 
 /** What was reached of each limit, and what broke a rule. */
@@ -100,9 +80,16 @@ export interface LimitReport {
 }
 
 /** Holds what the processes and the store told against the limits. */
-export function checkLimits(crew: Crew, history: History): LimitReport {
+export function checkLimits(crew: Crew, history: History, records: Records): LimitReport {
   const runs = runsOf(crew, history);
-  const violations = [...disorder(history), ...sharedKeys(history)];
+  const violations = [
+    ...disorder(history, records),
+    ...sharedKeys(history),
+    ...earlyKeys(history),
+    ...impatience(history, records),
+    ...repeatedRuns(records),
+    ...lostTokens(records, crew),
+  ];
   const reached: Record<string, number> = {};
   const atMost = (what: string, most: number, limit: number): void => {
     reached[what] = Math.max(reached[what] ?? 0, most);
@@ -112,17 +99,19 @@ export function checkLimits(crew: Crew, history: History): LimitReport {
     const spans = runs.filter((run) => run.name === name);
     atMost(`${name} at once`, mostAtOnce(spans), CAP);
   }
-  const strict = new Set(runs.flatMap(({ name }) => (name.startsWith('strict-') ? [name] : [])));
-  for (const name of strict)
-    atMost('strict at once', mostAtOnce(runs.filter((run) => run.name === name)), 1);
-  const main = runs.filter(({ name }) => name !== OF_RATED);
-  atMost('queue at once', mostAtOnce(main), QUEUE_CONCURRENCY);
-  const claims = (name: string): number[] =>
-    history.events.flatMap((event) =>
-      event.type === 'task.started' && event.name === name ? [event.at] : [],
-    );
-  const rated = mostInWindow(claims(GROUP_RATED), GROUP_RATE.windowMs);
-  atMost('group in a window', rated, GROUP_RATE.max);
-  atMost('queue in a window', mostInWindow(claims(OF_RATED), QUEUE_RATE.windowMs), QUEUE_RATE.max);
+  for (const spans of strictRuns(runs, records).values())
+    atMost('strict at once', mostAtOnce(spans), 1);
+  const starts = history.events.filter(({ type }) => type === 'task.started');
+  const inMain = new Set(
+    starts.flatMap(({ queue, subject, epoch }) => (queue === MAIN ? [`${subject} ${epoch}`] : [])),
+  );
+  const ofMain = runs.filter(({ id, epoch }) => inMain.has(`${id} ${epoch}`));
+  atMost('queue at once', mostAtOnce(ofMain), QUEUE_CONCURRENCY);
+  const claims = (of: (event: StoredEvent) => boolean): number[] =>
+    starts.flatMap((event) => (of(event) ? [event.at] : []));
+  const ofGroup = claims(({ name }) => name === GROUP_RATED);
+  atMost('group in a window', mostInWindow(ofGroup, GROUP_RATE.windowMs), GROUP_RATE.max);
+  const ofQueue = claims(({ queue }) => queue === RATED);
+  atMost('queue in a window', mostInWindow(ofQueue, QUEUE_RATE.windowMs), QUEUE_RATE.max);
   return { violations, reached };
 }

@@ -32,8 +32,8 @@ export class History {
   readonly stories = new Map<string, Story>();
   /** Every event of a task, in order. */
   readonly events: StoredEvent[] = [];
-  /** `id epoch` of leases that lapsed. */
-  readonly lapsed = new Set<string>();
+  /** When each lease lapsed that did, by the store's clock: by `id epoch`. */
+  readonly lapsed = new Map<string, number>();
   gaps = 0;
   #cursor: string | undefined;
 
@@ -71,7 +71,7 @@ export class History {
       this.#start(story, event);
     } else if (type === 'task.lapsed') {
       if (!story.held || epoch !== story.epoch) this.#violation(event, 'of a lease nobody has');
-      this.lapsed.add(`${subject} ${epoch}`);
+      this.lapsed.set(`${subject} ${epoch}`, event.at);
       story.phase = 'waiting';
     } else if (type === 'task.redriven') {
       if (story.phase !== 'dead') this.#violation(event, `of a task that is ${story.phase}`);

@@ -134,7 +134,7 @@ export async function recoveryTimes(
   history: History,
 ): Promise<number[]> {
   const [started, killed] = [startTimes(history), killTimes(crew)];
-  const ids = [...new Set([...history.lapsed].map((lease) => lease.split(' ')[0] ?? ''))];
+  const ids = [...new Set([...history.lapsed.keys()].map((lease) => lease.split(' ')[0] ?? ''))];
   const times: number[] = [];
   for (let at = 0; at < ids.length; at += CHUNK) {
     const filter = { ids: ids.slice(at, at + CHUNK) };
