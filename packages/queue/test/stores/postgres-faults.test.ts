@@ -102,6 +102,22 @@ describe.skipIf(!findPostgres())('workers on a PostgreSQL server in trouble', ()
     await proxy.close();
   }, 60_000);
 
+  it('says that it is not available to who listens or begins while nothing answers', async () => {
+    const proxy = await tcpProxy(server.url);
+    const db = await openDatabase({ url: proxy.url, pool: { max: 2, connectTimeout: 300 } });
+    const store = postgresStore(db, { schema: 'unheard' });
+    proxy.set({ refuse: true });
+    proxy.reset();
+    const unavailable = { code: 'QUEUE_STORE_UNAVAILABLE' };
+    await expect(store.onWake(['q'], () => undefined)).rejects.toMatchObject(unavailable);
+    await expect(store.migrate()).rejects.toMatchObject(unavailable);
+    proxy.heal();
+    await store.migrate();
+    await store.close();
+    await db.close({ deadline: 500 });
+    await proxy.close();
+  });
+
   it('goes on after the server was killed and started again, with every task it had acknowledged', async () => {
     const proxy = await tcpProxy(server.url);
     const work = await busy('killed', proxy);

@@ -199,6 +199,23 @@ describe.skipIf(findRedis() === undefined)('a Redis that fails', () => {
     expect(['QUEUE_STORE_UNAVAILABLE', 'QUEUE_CLOSED']).toContain(await outcome);
   });
 
+  it('says that it is not available to who listens while the connection is lost', async () => {
+    const server = until(await startRedis(), (made) => made.stop());
+    const proxy = until(await tcpProxy(server.url), (made) => made.close());
+    const store = until(redisStore({ url: proxy.url }), (made) => made.close());
+    await store.onWake(['q'], () => undefined);
+    proxy.set({ blackhole: true });
+    const lost = [
+      store.onWake(['other'], () => undefined),
+      store.onHandover?.('w', () => undefined),
+    ].map((listening) =>
+      expect(listening).rejects.toMatchObject({ code: 'QUEUE_STORE_UNAVAILABLE' }),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 50)); // both were sent
+    proxy.reset();
+    await Promise.all(lost);
+  });
+
   it('wakes a listener again after its connection was lost', async () => {
     const server = until(await startRedis(), (made) => made.stop());
     const proxy = until(await tcpProxy(server.url), (made) => made.close());
