@@ -182,7 +182,7 @@ function assembled(
     maxAttempts: settings.attemptsOf(item.task),
     keepCompletedMs: settings.keep.completedMs,
     keepDeadMs: settings.keep.deadMs,
-    key: keyOf(item, place, settings),
+    key: namesKey(item) ? keyOf(item, place, settings) : undefined,
     group: group === undefined ? undefined : groupOf(group, optionPath(place, 'group')),
   };
 }
@@ -254,6 +254,13 @@ function whenOf({ delay, runAt }: NewTaskOptions, place: Place): When {
   if (Number.isNaN(atMs)) throw invalidOption(optionPath(place, 'runAt'), DATE_RULE, runAt);
   return { atMs };
 }
+
+/** Whether anything is said of a key. Most tasks have none: then there is nothing to check. */
+const namesKey = (options: NewTaskOptions): boolean =>
+  options.idempotencyKey !== undefined ||
+  options.idempotencyWindow !== undefined ||
+  options.onDuplicate !== undefined ||
+  options.freeKeyOnFailure !== undefined;
 
 const MODES: readonly unknown[] = ['ignore', 'replace', 'merge'];
 

@@ -73,6 +73,35 @@ export const enqueueChecks: readonly Check[] = [
     },
   },
   {
+    title: 'never gives the id of a task to another, however either came and however old it is',
+    async run(kit, expect) {
+      const one = await kit.add({ payload: '"one"' });
+      const many = await kit.addAll(...Array.from({ length: 6 }, () => ({ payload: '"many"' })));
+      const late = await kit.add({ payload: '"late"', when: { delayMs: 60_000 } });
+      const between = Array.from({ length: 4 }, () => kit.task({ payload: '"between"' }));
+      const newest = await kit.addAll({}, {}, {});
+      // Ids that are less than what there is already, but new.
+      await kit.store.enqueue(between);
+      const taken = [one, ...many, late, ...between.map(({ id }) => id), ...newest];
+      for (const id of taken) {
+        const before = (await kit.get(id))?.payload;
+        const other = kit.task({ id, payload: '"other"' });
+        const batch = [...Array.from({ length: 5 }, () => kit.task()), other];
+        batch.sort((a, b) => (a.id < b.id ? -1 : 1));
+        for (const tasks of [[other], batch]) {
+          const code = await kit.store.enqueue(tasks).then(
+            () => 'none',
+            (error: { code?: string }) => error.code,
+          );
+          expect(code).toBe('QUEUE_TASK_CONFLICT');
+        }
+        expect((await kit.get(id))?.payload).toBe(before);
+      }
+      const all = await kit.store.find({ queue: 'q' }, { order: 'oldest', limit: 100 });
+      expect(all.length).toBe(taken.length);
+    },
+  },
+  {
     title: 'adds one task of many that are enqueued at once with one key',
     async run(kit, expect) {
       const tasks = Array.from({ length: 20 }, () => kit.task({ key: KEY }));

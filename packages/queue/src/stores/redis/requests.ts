@@ -84,8 +84,9 @@ export function enqueueOneArgs(task: NewTask): Arg[] | undefined {
 }
 
 const COUNT_AT = 3;
-/** Characters of a UUID. */
-const ID_LENGTH = 36;
+/** UUIDs with spaces between them, in lower case: every server puts them in the same order, whatever its locale. */
+const UUIDS =
+  /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?: [0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})*$/;
 /** Characters of a payload up to which many are sent as one text: it is less work than many texts, and as much to copy. */
 const SMALL = 2_000;
 
@@ -107,14 +108,16 @@ function addPlainRun(args: Arg[], tasks: readonly NewTask[], from: number, to: n
   const ids: string[] = [];
   const texts: string[] = [];
   let joins = to - from > 1;
+  let last = '';
   for (let at = from; at < to; at++) {
     const { id, payload } = tasks[at] as NewTask;
     ids.push(id);
     texts.push(`${at - from + 1} ${payload}`);
-    joins &&= id.length === ID_LENGTH && payload.length <= SMALL && !payload.includes('\n');
+    joins &&= id > last && payload.length <= SMALL && !payload.includes('\n');
+    last = id;
   }
   const joined = joins ? ids.join(' ') : '';
-  if (joins && Buffer.byteLength(joined) === joined.length) {
+  if (UUIDS.test(joined)) {
     head[0] = 'b';
     args.push(...head, joined, texts.join('\n'));
     return;

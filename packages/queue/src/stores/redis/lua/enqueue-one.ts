@@ -27,6 +27,12 @@ if redis.call('HSETNX', META, id, row) == 0 then
   if seq == 0 then redis.call('HDEL', key, 'seq') end
   return 0
 end
+if #id == 36 then
+  local top = redis.call('SET', TOP, id, 'GET')
+  if top then
+    if top > id then redis.call('SET', TOP, top) end
+  elseif redis.call('HLEN', META) > 1 then redis.call('DEL', TOP) end
+end
 local indexed = settings[2]
 if seq == 0 then
   redis.call('SADD', P .. 'queues', q)

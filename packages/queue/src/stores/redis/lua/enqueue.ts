@@ -159,9 +159,18 @@ full = {add = addRun, save = saveAll, handOver = handOver}
 return full
 `;
 
-/** What may fail, before anything is written: a script that stops half-way is not undone. */
+/**
+ * What may fail, before anything is written: a script that stops half-way is not undone. Ids that are greater than all
+ * there ever were need no look, and those of a producer are: it makes them in ascending order.
+ */
 const CHECK = `
 local known = {}
+local top = redis.call('GET', TOP)
+if not top and redis.call('EXISTS', META) == 0 then top = '' end
+local newTop = top
+local function noteId(id)
+  if #id == 36 and id > newTop then newTop = id end
+end
 local function same(id, row, body)
   if string.byte(row) ~= PLAIN then return redis.call('HGET', P .. 'body', id) == body end
   local line = string.find(row, '\\n', 1, true)
@@ -171,10 +180,15 @@ end
 for r = 1, #runs do
   local run = runs[r]
   local ids, n = run.ids or {}, run.count
+  local isNew = run.joined and top and ids[1] > top
   if not run.ids then
     for i = 1, n do ids[i] = ARGV[run.first + (i - 1) * run.stride] end
   end
-  for from = 1, n, CHUNK do
+  if top and run.joined then noteId(ids[n])
+  elseif top then
+    for i = 1, n do noteId(ids[i]) end
+  end
+  for from = 1, isNew and 0 or n, CHUNK do
     local to = min(n, from + CHUNK - 1)
     local rows = redis.call('HMGET', META, unpack(ids, from, to))
     for i = 1, to - from + 1 do
@@ -224,6 +238,7 @@ while at <= #ARGV do
   runs[#runs + 1] = run
 end
 ${CHECK}
+if newTop ~= top then redis.call('SET', TOP, newTop) end
 local outcomes, o = {}, 0
 local function outcome(ord, kind, id)
   outcomes[o + 1], outcomes[o + 2], outcomes[o + 3] = ord, kind, id
@@ -322,7 +337,7 @@ return outcomes
 /**
  * ARGV: runs of tasks. A run of plain tasks is 'p', queue, name, number of tasks, JSON of [queue, name, most attempts,
  * ms to keep one completed, dead but for its last bracket, JSON of [name, headers]; then id and number, space, payload
- * of each; 'b' in its place: the ids of 36 characters in one text, a space between two, and the rest in another, a
+ * of each; 'b' in its place: the ids, UUIDs in ascending order, in one text, a space between two, and the rest in another, a
  * line feed between two. A run of others that differ only in id, body and key is 's', queue, name, number of tasks, priority, '1' when
  * the next is absolute, delay or time, most attempts, ms to keep it completed, dead, ms to hold its key ('' for no
  * keys), JSON of what only some tasks have or ''; then id, body (and key) of each. Returns place from 1, outcome and id

@@ -6,6 +6,7 @@
  *   :q:<queue>         hash    seq (order of arrival), paused, reason, by, limits, rate, vtime, fair, configured,
  *                              gone, indexed, kept, keptgone
  *   :meta              hash    task id → a plain task (see below), or what the scripts need of it, packed (constants.ts)
+ *   :top               string  the greatest id of 36 characters that ever was in :meta; absent where that is not known
  *   :leases            hash    id of a plain task that is leased → until, since, how long it is kept, worker, queue, name;
  *                              of one that completed and is kept → D, flags, since, when, worker
  *   :kept:<ms>:<queue> list    plain tasks that completed and are kept that long, those first that were the first: what
@@ -54,7 +55,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 /** What a call knows and gathers. Making a function costs time: those that only some calls need are made when they do. */
 export const STATE = `
 local P = KEYS[1] .. ':'
-local META, LEASES = P .. 'meta', P .. 'leases'
+local META, LEASES, TOP = P .. 'meta', P .. 'leases', P .. 'top'
 local min, max = math.min, math.max
 
 -- Queues whose workers are to be woken, and queues in which a task ended.

@@ -140,6 +140,7 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'gidle', '-inf', now, '
 end
 
 finishCall()
+if redis.call('EXISTS', META) == 0 then redis.call('DEL', TOP) end
 local unused = redis.call('EXISTS', P .. 'indexed') == 0
 -- A queue that holds nothing and has no settings is forgotten.
 for _, q in ipairs(names) do
