@@ -1,7 +1,7 @@
 import { type GroupCommit, groupCommit, type SqlDatabase } from '@holdfast/sql';
 import { QueueError } from '../../errors.js';
-import { shown } from '../../options.js';
 import type { EnqueueOutcome, NewTask } from '../../store.js';
+import { checkBatch } from '../common.js';
 import { addValues, distinct, enqueueArrays, isSpecial, specialArrays } from './arrays.js';
 import type { Runner } from './runner.js';
 import type { PostgresTransaction } from './transactions.js';
@@ -22,6 +22,8 @@ export class Enqueuer {
   readonly #specialText: string;
   readonly #specialName: string;
   readonly #shared: GroupCommit<readonly NewTask[], EnqueueOutcome[]>;
+  /** Apart: what is written with special tasks takes the locks of its queues, too. */
+  readonly #sharedSpecial: GroupCommit<readonly NewTask[], EnqueueOutcome[]>;
 
   constructor(db: SqlDatabase, runner: Runner, schema: string) {
     this.#runner = runner;
@@ -37,23 +39,30 @@ export class Enqueuer {
       $4::text[], $5::text[], $6::smallint[], $7::float8[], $8::boolean[], $9::integer[], $10::float8[],
       $11::float8[], $12::text[], $13::float8[], $14::text[], $15::integer[], $16::boolean[], $17::boolean[],
       $18::text[], $19::float8[], $20::text[], $21::text[], $22::text[])`;
-    this.#shared = groupCommit({
-      database: db,
-      flush: (calls) => this.#together(calls),
-      // The call with an id that is taken fails; the others do not.
-      isolateFailures: true,
-    });
+    const shared = (): GroupCommit<readonly NewTask[], EnqueueOutcome[]> =>
+      groupCommit({
+        database: db,
+        flush: (calls) => this.#together(calls),
+        // The call with an id that is taken fails; the others do not.
+        isolateFailures: true,
+      });
+    this.#shared = shared();
+    this.#sharedSpecial = shared();
   }
 
-  add(tasks: readonly NewTask[], tx: PostgresTransaction | undefined): Promise<EnqueueOutcome[]> {
-    if (tx !== undefined || tasks.length > SHARED_MAX || tasks.some(isSpecial))
-      return this.#write(tasks, tx);
-    return this.#shared.add(tasks);
+  async add(
+    tasks: readonly NewTask[],
+    tx: PostgresTransaction | undefined,
+  ): Promise<EnqueueOutcome[]> {
+    const special = tasks.some(isSpecial);
+    if (special) checkBatch(tasks);
+    if (tx !== undefined || tasks.length > SHARED_MAX) return this.#write(tasks, tx);
+    return (special ? this.#sharedSpecial : this.#shared).add(tasks);
   }
 
   /** Waits for what is under way. */
-  close(): Promise<void> {
-    return this.#shared.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#shared.close(), this.#sharedSpecial.close()]);
   }
 
   async #together(calls: readonly (readonly NewTask[])[]): Promise<EnqueueOutcome[][]> {
@@ -110,7 +119,6 @@ export class Enqueuer {
     tasks: readonly NewTask[],
     tx: PostgresTransaction | undefined,
   ): Promise<EnqueueOutcome[]> {
-    refuseUnknownChildren(tasks);
     const { rows } = await this.#runner.query<{
       ord: number;
       id: string;
@@ -133,18 +141,6 @@ export class Enqueuer {
 function isUniqueViolation(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : undefined;
   return cause instanceof Error && 'code' in cause && cause.code === '23505';
-}
-
-function refuseUnknownChildren(tasks: readonly NewTask[]): void {
-  const ids = new Set<string>();
-  for (const { id, waitFor } of tasks) {
-    const unknown = waitFor?.ids.find((child) => !ids.has(child));
-    if (unknown !== undefined) {
-      const text = `Task ${id} waits for ${shown(unknown)}, which does not come before it`;
-      throw new QueueError('QUEUE_INPUT_INVALID', text);
-    }
-    ids.add(id);
-  }
 }
 
 function sameKey(a: NewTask, b: NewTask): boolean {

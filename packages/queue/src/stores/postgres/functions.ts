@@ -3,6 +3,7 @@ import { createControl, dropControl } from './functions/control.js';
 import { createEnqueue, dropEnqueue } from './functions/enqueue.js';
 import { createExchange, dropExchange } from './functions/exchange.js';
 import { createGoverned, dropGoverned } from './functions/governed.js';
+import { createGroups, dropGroups } from './functions/groups.js';
 import { createJournal, dropJournal } from './functions/journal.js';
 import { createSweep, dropSweep } from './functions/sweep.js';
 
@@ -14,6 +15,7 @@ import { createSweep, dropSweep } from './functions/sweep.js';
 export function createFunctions(s: string): string {
   const create = [
     createJournal,
+    createGroups,
     createGoverned,
     createEnqueue,
     createExchange,
@@ -33,6 +35,7 @@ export function dropFunctions(s: string): string {
     dropExchange,
     dropEnqueue,
     dropGoverned,
+    dropGroups,
     dropJournal,
   ];
   return drop.map((make) => make(s)).join('');

@@ -1,19 +1,6 @@
+import { createEnqueueSet, dropEnqueueSet, SET_MIN } from './enqueue-set.js';
+import { addedNote, heldRows, PARAMETERS, rowsOf, takeKeys } from './new-rows.js';
 import { dueOf, PLANNER } from './planner.js';
-
-/** Columns of the parameters; one value stands for all tasks. */
-const PARAMETERS = `p_id uuid[], p_queue text[], p_name text[], p_payload text[], p_headers text[], p_priority smallint[],
-  p_wait float8[], p_absolute boolean[], p_max integer[], p_keep_completed float8[], p_keep_dead float8[],
-  p_key text[], p_key_ttl float8[]`;
-
-const ROWS = `select n.id, coalesce(n.queue, p_queue[1]) as queue, coalesce(n.name, p_name[1]) as name, n.payload,
-      nullif(coalesce(n.headers, p_headers[1]), '{}') as headers, coalesce(n.priority, p_priority[1]) as priority,
-      coalesce(n.wait, p_wait[1]) as wait, coalesce(n.absolute, p_absolute[1]) as absolute,
-      coalesce(n.max, p_max[1]) as max, coalesce(n.keep_completed, p_keep_completed[1]) as keep_completed,
-      coalesce(n.keep_dead, p_keep_dead[1]) as keep_dead, n.key, n.key_ttl, n.ord
-    from unnest(p_id, p_queue, p_name, p_payload, p_headers, p_priority, p_wait, p_absolute, p_max,
-      p_keep_completed, p_keep_dead, p_key, p_key_ttl) with ordinality
-      as n(id, queue, name, payload, headers, priority, wait, absolute, max, keep_completed, keep_dead, key, key_ttl,
-        ord)`;
 
 /**
  * Adds plain tasks, all or none. Returns the id that holds the key for each task that was a duplicate. A column whose
@@ -27,27 +14,13 @@ returns table (o_ord bigint, o_id uuid) language plpgsql ${PLANNER} as $$
 declare v_now timestamptz := ${s}.queue_now();
 begin
   if cardinality(p_key) > 0 then
-    -- One at a time for each key: what decides below must see the task that the one before made, and a statement that
-    -- waited for a row does not. In the order of the keys: two batches with the same keys then never wait for each other
-    -- in a circle.
-    perform pg_advisory_xact_lock(hashtextextended(k.queue || ' ' || k.key, 0)) from (
-      select distinct n.queue, n.key from (${ROWS}) n where n.key is not null order by n.queue, n.key offset 0
-    ) k;
-    insert into ${s}.queue_key as k (queue, key, task_id, expires_at)
-    select n.queue, n.key, n.id, v_now + n.key_ttl * interval '1 millisecond'
-    from (${ROWS}) n
-    where n.key is not null order by n.queue, n.key
-    on conflict (queue, key) do update set task_id = excluded.task_id, expires_at = excluded.expires_at
-    where k.expires_at <= v_now and not exists (select 1 from ${s}.queue_task t where t.id = k.task_id);
+    ${takeKeys(s, rowsOf())}
   end if;
   return query
   with n as (
-    ${ROWS}
+    ${rowsOf()}
   ), m as (
-    select n.*, coalesce(k.task_id, n.id) as holder_id, ${dueOf('n.wait', 'n.absolute')} as due
-    from n left join lateral (
-      select x.task_id from ${s}.queue_key x where n.key is not null and x.queue = n.queue and x.key = n.key offset 0
-    ) k on true
+    ${heldRows(s)}
   ), added as (
     insert into ${s}.queue_task (id, queue, name, state, priority, payload, headers, max_attempts, run_at,
       enqueued_at, key, key_ttl_ms, keep_completed_ms, keep_dead_ms, tag)
@@ -56,15 +29,7 @@ begin
       coalesce((select q.vtime from ${s}.queue_setting q where q.queue = m.queue), 0)
     from m where m.holder_id = m.id order by m.ord
   ), noted as (
-    -- A row for each stretch of one queue, so that the events are in the order of the tasks.
-    insert into ${s}.queue_event (at, type, queue, subjects, names, count, counted)
-    select v_now, 'task.added', e.queue, array_agg(e.id order by e.ord), array_agg(e.name order by e.ord),
-      count(*)::integer, count(*)::integer
-    from (
-      select m.queue, m.id, m.name, m.ord,
-        row_number() over (order by m.ord) - row_number() over (partition by m.queue order by m.ord) as stretch
-      from m where m.holder_id = m.id
-    ) e group by e.queue, e.stretch order by min(e.ord)
+    ${addedNote(s)}
   )
   select m.ord, m.holder_id from m where m.holder_id <> m.id;
   -- Delivered at the commit of whatever transaction this is part of, and once for each queue.
@@ -113,18 +78,40 @@ end $$;
 `;
 }
 
-/** Adds tasks one by one: those with groups, children, or keys that do more than refuse doubles. */
+/** What special tasks have beside {@link PARAMETERS}. */
+const SPECIAL = [
+  'mode',
+  'key_most',
+  'key_free',
+  'key_start',
+  'grp',
+  'weight',
+  'fifo',
+  'children',
+  'on_failure',
+];
+
+/**
+ * Adds tasks with groups, children, or keys that do more than refuse doubles: as many as may be at once, the others one
+ * by one.
+ */
 function enqueueSpecialFunction(s: string): string {
   return `
 create function ${s}.queue_enqueue_special_v1(${PARAMETERS},
-  p_mode text[], p_key_most integer[], p_key_free boolean[], p_key_start boolean[], p_group text[], p_weight float8[], p_fifo text[],
+  p_mode text[], p_key_most integer[], p_key_free boolean[], p_key_start boolean[], p_grp text[], p_weight float8[],
+  p_fifo text[],
   p_children text[], p_on_failure text[]
 ) returns table (o_ord bigint, o_id uuid, o_outcome text) language plpgsql ${PLANNER} as $$
 #variable_conflict use_column
 declare
-  v_now timestamptz := ${s}.queue_now();
+  v_now timestamptz;
   v_placed jsonb := '{}';
   v_children uuid[];
+  -- So many, at the beginning, are added at once.
+  v_count bigint;
+  v_set boolean := false;
+  v_ords bigint[];
+  v_holders uuid[];
   n record;
   h ${s}.queue_task;
   v_due timestamptz;
@@ -135,12 +122,30 @@ begin
   on conflict (queue) do update set governed = true, key_starts = q.key_starts or excluded.key_starts
   where not q.governed or q.key_starts < excluded.key_starts;
   perform 1 from ${s}.queue_setting q where q.queue = any(p_queue) order by q.queue for update;
+  -- What waited for the lock counts for a rate from now on.
+  v_now := ${s}.queue_now();
+  v_count := coalesce((
+    select min(u.ord) - 1 from unnest(p_mode, p_children) with ordinality as u(mode, children, ord)
+    where u.mode <> 'ignore' or u.children is not null
+  ), cardinality(p_id));
+  if v_count >= ${SET_MIN} then
+    select * into v_set, v_ords, v_holders from ${s}.queue_enqueue_set_v1(p_id, p_queue, p_name, p_payload, p_headers,
+      p_priority, p_wait, p_absolute, p_max, p_keep_completed, p_keep_dead, p_key, p_key_ttl, p_key_free, p_key_start, p_grp, p_weight, p_fifo,
+      v_count, v_now);
+  end if;
+  if v_set then
+    for i in 1 .. cardinality(v_ords) loop
+      o_ord := v_ords[i];
+      o_id := v_holders[i];
+      o_outcome := 'duplicate';
+      v_placed := v_placed || jsonb_build_object(p_id[o_ord]::text, o_id);
+      return next;
+    end loop;
+  else
+    v_count := 0;
+  end if;
   for n in
-    select r.*, e.mode, e.key_most, coalesce(e.key_free, false) as key_free, e.key_start, e.grp, e.weight, e.fifo,
-      e.children, e.on_failure
-    from (${ROWS}) r join unnest(p_mode, p_key_most, p_key_free, p_key_start, p_group, p_weight, p_fifo, p_children, p_on_failure)
-      with ordinality as e(mode, key_most, key_free, key_start, grp, weight, fifo, children, on_failure, ord) on e.ord = r.ord
-    order by r.ord
+    select * from (${rowsOf(SPECIAL)}) r where r.ord > v_count order by r.ord
   loop
     v_due := ${dueOf('n.wait', 'n.absolute')};
     o_ord := n.ord;
@@ -188,8 +193,8 @@ begin
     insert into ${s}.queue_task (id, queue, name, state, priority, payload, headers, max_attempts, run_at,
       enqueued_at, key, key_ttl_ms, key_free, key_start, keep_completed_ms, keep_dead_ms, grp, weight, fifo, on_failure, special)
     values (n.id, n.queue, n.name, 'scheduled', n.priority, n.payload, n.headers, n.max, v_due, v_now, n.key,
-      n.key_ttl, n.key_free, n.key_start, n.keep_completed, n.keep_dead, n.grp, n.weight, n.fifo, n.on_failure,
-      n.grp is not null or n.key_free or n.children is not null);
+      n.key_ttl, coalesce(n.key_free, false), n.key_start, n.keep_completed, n.keep_dead, n.grp, n.weight, n.fifo, n.on_failure,
+      n.grp is not null or coalesce(n.key_free, false) or n.children is not null);
     perform ${s}.queue_join_v1(n.id, true, v_now);
     perform ${s}.queue_note_v1('task.added', n.queue, n.id::text, n.name, null, null, v_now);
     insert into ${s}.queue_minute (queue, at, added) values (n.queue, ${s}.queue_ms(v_now) / 60000 * 60000, 1);
@@ -226,12 +231,13 @@ end $$;
 
 /** Functions that add tasks. */
 export function createEnqueue(s: string): string {
-  return addFunction(s) + enqueueFunction(s) + enqueueSpecialFunction(s);
+  return addFunction(s) + enqueueFunction(s) + createEnqueueSet(s) + enqueueSpecialFunction(s);
 }
 
 /** Undoes {@link createEnqueue}. */
 export function dropEnqueue(s: string): string {
-  return ['enqueue_special', 'enqueue', 'add']
-    .map((name) => `drop function ${s}.queue_${name}_v1;\n`)
-    .join('');
+  return `drop function ${s}.queue_enqueue_special_v1;
+${dropEnqueueSet(s)}drop function ${s}.queue_enqueue_v1;
+drop function ${s}.queue_add_v1;
+`;
 }

@@ -55,6 +55,10 @@ begin
     perform 1 from ${s}.queue_setting q where q.governed and (q.queue = any(c_queue)
       or q.queue in (select t.queue from ${s}.queue_task t where t.id = any(d_id || s_id || x_id)))
     order by q.queue for update;
+    -- It may have waited: leases and rates begin now.
+    v_now := ${s}.queue_now();
+    v_ms := ${s}.queue_ms(v_now);
+    v_until := v_now + p_lease * interval '1 millisecond';
   end if;
   if cardinality(p_over) > 0 then
     delete from ${s}.queue_lease l where l.id = any(p_over);
@@ -119,7 +123,12 @@ export function dropExchange(s: string): string {
 }
 
 function extendedText(s: string): string {
-  return `for r in
+  return `-- Whoever holds one of them, as a transaction that completes it may for long, ends first: a lease begins after that.
+    perform 1 from (
+      select t.id from ${s}.queue_task t where t.id = any(x_id) and t.holder = p_worker order by t.id for update
+    ) t;
+    v_until := ${s}.queue_now() + p_lease * interval '1 millisecond';
+    for r in
       select t.*, x.ord, x.progress
       from unnest(x_id, x_epoch, x_progress) with ordinality as x(id, epoch, progress, ord)
       cross join lateral (
