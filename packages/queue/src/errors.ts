@@ -47,3 +47,9 @@ export class QueueError extends Error {
 export function isQueueError(value: unknown): value is QueueError {
   return value instanceof Error && value.name === 'QueueError' && 'code' in value;
 }
+
+/** What spans and metrics call an error. */
+export function errorType(error: unknown): string {
+  if (isQueueError(error)) return error.code;
+  return error instanceof Error ? error.name : typeof error;
+}

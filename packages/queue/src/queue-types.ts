@@ -2,6 +2,7 @@ import type { QueueCounters } from './counters.js';
 import type { Duration } from './duration.js';
 import type { EventHub } from './events.js';
 import type { FlowLinks } from './flow.js';
+import type { Latency } from './latency.js';
 import type { Logger } from './logger.js';
 import type { NewTaskOptions } from './new-task.js';
 import type { ResolvedRetryPolicy, RetryPolicy } from './retry.js';
@@ -70,6 +71,8 @@ export interface NamedTask extends NewTaskOptions {
 export interface QueueInternals {
   readonly hub: EventHub;
   readonly counters: QueueCounters;
+  /** Undefined when nobody takes metrics. */
+  readonly latency: Latency | undefined;
   readonly retry: ResolvedRetryPolicy;
   readonly maxPayloadBytes: number;
 }

@@ -5,6 +5,7 @@ import { EventHub, type QueueEvent, type QueueEvents } from './events.js';
 import { requireFeature, requireFor } from './features.js';
 import { inOrder, linkFlow, planFlow } from './flow.js';
 import { type HealthReport, storeHealth } from './health.js';
+import { latencyOf } from './latency.js';
 import { silentLogger } from './logger.js';
 import { observeQueue } from './metrics.js';
 import { attemptsOver, type QueueSettings, toNewTask } from './new-task.js';
@@ -69,6 +70,7 @@ export class Queue<Tx = never> implements AsyncDisposable {
     this.internals = {
       hub: new EventHub(this.name, loggerOption('options.logger', options.logger, silentLogger)),
       counters: newCounters(),
+      latency: latencyOf(this.name),
       retry: resolveRetry('options.retry', options.retry),
       maxPayloadBytes: integerOption(
         'options.maxPayloadBytes',
@@ -268,7 +270,8 @@ export class Queue<Tx = never> implements AsyncDisposable {
     link: (tasks: NewTask[]) => NewTask[] = (tasks) => tasks,
   ): Promise<EnqueueOutcome[]> {
     this.#open();
-    return enqueueSpan(this.name, items.length, async (carrier, span) => {
+    const { latency } = this.internals;
+    return enqueueSpan(this.name, items.length, latency, async (carrier, span) => {
       const made = this.#made(items, standing, carrier);
       const tasks = made instanceof Promise ? await made : made;
       const linked = link(tasks);

@@ -13,6 +13,8 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
+import { errorType } from './errors.js';
+import type { Latency } from './latency.js';
 import type { ClaimedTask, EnqueueOutcome } from './store.js';
 import { VERSION } from './version.js';
 
@@ -25,12 +27,21 @@ export function isTracing(): boolean {
   return provider.getDelegateTracer('@holdfast/queue', VERSION) !== undefined;
 }
 
-/** Runs `fn` in a producer span, where anybody takes it; what `fn` is given carries the span in headers. */
-export async function enqueueSpan<T>(
+type Enqueue<T> = (carrier: Readonly<Record<string, string>>, span: Span | undefined) => Promise<T>;
+
+/** Runs `fn` in a producer span and measures it, where anybody takes that; its `carrier` has the span in headers. */
+export function enqueueSpan<T>(
   queue: string,
   count: number,
-  fn: (carrier: Readonly<Record<string, string>>, span: Span | undefined) => Promise<T>,
+  latency: Latency | undefined,
+  fn: Enqueue<T>,
 ): Promise<T> {
+  return latency === undefined
+    ? produce(queue, count, fn)
+    : latency.enqueuing(() => produce(queue, count, fn));
+}
+
+async function produce<T>(queue: string, count: number, fn: Enqueue<T>): Promise<T> {
   const carrier: Record<string, string> = {};
   if (!isTracing()) {
     propagation.inject(context.active(), carrier);
@@ -132,13 +143,12 @@ export function batchSpan(tasks: readonly ClaimedTask[]): AttemptSpan {
   return { span, context: withSpan(ROOT_CONTEXT, span) };
 }
 
-/** Ends a span as failed. */
-export function fail(span: Span, error: unknown): void {
-  const name = error instanceof Error ? error.name : typeof error;
+/** Marks a span as failed. */
+export function fail(span: Span, error: unknown, type: string = errorType(error)): void {
   if (error instanceof Error) span.recordException(error);
-  span.setAttribute('error.type', name);
+  span.setAttribute('error.type', type);
   span.setStatus({
     code: SpanStatusCode.ERROR,
-    message: error instanceof Error ? error.message : name,
+    message: error instanceof Error ? error.message : type,
   });
 }

@@ -29,6 +29,8 @@ const STOP_ERRORS: Readonly<Record<StopReason, (task: ClaimedTask) => QueueError
 export class Attempt {
   readonly task: ClaimedTask;
   readonly runner: Runner;
+  /** For how long it had been due when it came. */
+  readonly lateMs: number;
   /** When it came; then when its handler was started. By the worker's clock. */
   startedAt: number;
   /** When the exchange that last renewed the lease was sent, by the worker's clock. */
@@ -39,6 +41,8 @@ export class Attempt {
   completedIn = false;
   /** Its span, where it has one of its own. */
   traced: Traced | undefined = undefined;
+  /** How it was settled, once it has ended and that is known. */
+  outcome: Settlement['outcome'] | undefined = undefined;
   /** Is called once, when the attempt has ended: see {@link AttemptEnd}. */
   done: AttemptEnd = () => undefined;
   #controller: AbortController | undefined = undefined;
@@ -46,9 +50,10 @@ export class Attempt {
   #grace: ClockTimer | undefined = undefined;
   #ended = false;
 
-  constructor(task: ClaimedTask, runner: Runner, sentAt: number, now: number) {
+  constructor(task: ClaimedTask, runner: Runner, sentAt: number, now: number, lateMs: number) {
     this.task = task;
     this.runner = runner;
+    this.lateMs = lateMs;
     this.renewedAt = sentAt;
     this.startedAt = now;
   }

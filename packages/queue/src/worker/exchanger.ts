@@ -26,7 +26,11 @@ export interface ExchangeHost {
   due(): Attempt[];
   /** The queues to claim from, in order. */
   queues(): readonly string[];
-  settled(pending: PendingSettlement, verdict: 'ok' | 'stale' | 'cancelled'): void;
+  settled(
+    pending: PendingSettlement,
+    verdict: 'ok' | 'stale' | 'cancelled',
+    reply: ExchangeReply,
+  ): void;
   extended(attempt: Attempt, verdict: ExchangeReply['extended'][number], sentAt: number): void;
   /** Claims came, maybe none. They are not started before {@link start}. */
   claimed(reply: ExchangeReply, flight: Flight): void;
@@ -253,7 +257,7 @@ export class Exchanger {
     const cancelled = reply.cancelled === undefined ? undefined : new Set(reply.cancelled);
     for (let at = 0; at < settle.length; at++) {
       const verdict = cancelled?.has(at) === true ? 'cancelled' : reply.settled[at];
-      this.#host.settled(settle[at] as PendingSettlement, verdict ?? 'stale');
+      this.#host.settled(settle[at] as PendingSettlement, verdict ?? 'stale', reply);
     }
     for (const [at, { attempt, progress, outcome }] of extend.entries()) {
       if (outcome !== undefined) this.#pending.push(outcome);

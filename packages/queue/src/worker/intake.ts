@@ -37,10 +37,13 @@ export class Intake {
     this.#timers = new Timers(settings.clock);
   }
 
-  /** Puts claims in line whose leases had not begun at a time of the worker's clock. */
-  take(claimed: readonly ClaimedTask[], leasedAt: number): void {
+  /**
+   * Puts claims in line whose leases had not begun at a time of the worker's clock. `storeNow` is the time by the store's
+   * clock; undefined for tasks that came as they were enqueued.
+   */
+  take(claimed: readonly ClaimedTask[], leasedAt: number, storeNow?: number): void {
     const now = this.#settings.clock.now();
-    for (const task of claimed) this.#begin(task, leasedAt, now);
+    for (const task of claimed) this.#begin(task, leasedAt, now, storeNow ?? task.runAt);
   }
 
   /** Starts what is in line, as far as there are slots. */
@@ -61,7 +64,7 @@ export class Intake {
     this.#timers.close();
   }
 
-  #begin(task: ClaimedTask, leasedAt: number, now: number): void {
+  #begin(task: ClaimedTask, leasedAt: number, now: number, storeNow: number): void {
     const runner = this.#runners.of(task);
     if (runner === undefined) {
       this.#warnUnknown(task);
@@ -69,7 +72,7 @@ export class Intake {
     } else if (!this.#host.isRunning()) {
       this.release(task, 0);
     } else {
-      this.#slots.add(new Attempt(task, runner, leasedAt, now));
+      this.#slots.add(new Attempt(task, runner, leasedAt, now, storeNow - task.runAt));
     }
   }
 

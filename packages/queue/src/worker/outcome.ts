@@ -9,16 +9,29 @@ import { settlementOf } from './failure.js';
 export function endAttempt(attempt: Attempt, settlement: Settlement | undefined): void {
   if (attempt.ended) return;
   attempt.end();
+  attempt.outcome = settlement?.outcome;
   const span = attempt.traced?.span;
   if (span !== undefined) {
-    if (settlement === undefined) span.setAttribute('error.type', attempt.stopped ?? 'abandoned');
-    else if ('entry' in settlement && span.isRecording()) {
-      fail(span, thrown(settlement.entry));
+    const type = failureType(attempt, settlement);
+    if (settlement !== undefined && 'entry' in settlement && span.isRecording()) {
+      fail(span, thrown(settlement.entry), type);
       if (settlement.outcome === 'dead') span.setAttribute('holdfast.consequence', 'task.dead');
-    }
+    } else if (type !== undefined) span.setAttribute('error.type', type);
     span.end();
   }
   attempt.done(attempt, settlement);
+}
+
+/** What spans and metrics say of an attempt that did not complete its task; undefined where it did. */
+export function failureType(
+  { stopped }: Attempt,
+  settlement: Settlement | undefined,
+): string | undefined {
+  if (settlement === undefined) return stopped ?? 'abandoned';
+  if (settlement.outcome === 'completed') return undefined;
+  if (settlement.outcome === 'released') return stopped ?? settlement.outcome;
+  const { name, code, kind } = settlement.entry;
+  return name === 'QueueError' && code !== undefined ? code : (name ?? kind);
 }
 
 function thrown(entry: HistoryEntry): Error {

@@ -19,10 +19,12 @@ export function reportSettled(
   verdict: 'ok' | 'stale' | 'cancelled',
   internals: QueueInternals,
   logger: Logger,
+  storeNow: number,
 ): void {
   const { task, unsure, completedIn, settlement } = pending;
   if (verdict === 'ok' || (completedIn && settlement.outcome === 'completed')) {
     reportAccepted(pending, internals, logger);
+    reportFinished(pending, internals, storeNow);
     return;
   }
   const fields = { module: 'queue', queue: task.queue, task_id: task.id, epoch: task.epoch };
@@ -67,6 +69,15 @@ function reportAccepted(
       hub.emit('task.released', id, { name });
       break;
   }
+}
+
+function reportFinished(
+  { task, settlement: { outcome } }: PendingSettlement,
+  { latency }: QueueInternals,
+  storeNow: number,
+): void {
+  if (latency === undefined || outcome === 'retry' || outcome === 'released') return;
+  latency.of(task.name).finished(storeNow - task.enqueuedAt, outcome);
 }
 
 function fieldsOf(task: ClaimedTask, entry: HistoryEntry): object {

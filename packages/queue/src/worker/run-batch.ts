@@ -1,4 +1,4 @@
-import { context } from '@opentelemetry/api';
+import { context, type Span } from '@opentelemetry/api';
 import { QueueError } from '../errors.js';
 import { fail } from '../telemetry.js';
 import type { Attempt } from './attempt.js';
@@ -23,8 +23,18 @@ export async function runBatch(attempts: readonly Attempt[], handler: BatchHandl
     if (traced.span !== undefined) fail(traced.span, error);
     for (const attempt of fit) endAttempt(attempt, failure(attempt, error));
   } finally {
-    traced.span?.end();
+    if (traced.span !== undefined) endBatch(traced.span, attempts);
   }
+}
+
+/** One span for all: it says how many of its tasks are dead letters now. */
+function endBatch(span: Span, attempts: readonly Attempt[]): void {
+  const dead = attempts.filter(({ outcome }) => outcome === 'dead').length;
+  if (dead > 0) {
+    span.setAttribute('holdfast.consequence', 'task.dead');
+    span.setAttribute('holdfast.consequence.value', dead);
+  }
+  span.end();
 }
 
 /** Those whose payload fits, with it; the others have failed. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.js';
+import type { TaskLatency } from '../latency.js';
 import type { Logger } from '../logger.js';
 import { invalidOption } from '../options.js';
 import type { QueueInternals } from '../queue.js';
@@ -19,6 +20,7 @@ export interface Runner {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly internals: QueueInternals;
+  readonly latency: TaskLatency | undefined;
   readonly services: AttemptServices;
 }
 
@@ -51,6 +53,7 @@ export class Runners {
           logger,
           clock,
           internals,
+          latency: internals.latency?.of(task.name),
           services,
         });
       }

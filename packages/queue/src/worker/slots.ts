@@ -4,7 +4,7 @@ import { Backlog } from './backlog.js';
 import { Deadlines } from './deadlines.js';
 import { isBatchHandler } from './handlers.js';
 import type { WorkerSettings } from './options.js';
-import { giveUp } from './outcome.js';
+import { failureType, giveUp } from './outcome.js';
 import { HELPING, Prefetch } from './prefetch.js';
 import { reportStarted } from './report.js';
 import { runAttempt } from './run-attempt.js';
@@ -218,8 +218,9 @@ export class Slots {
   }
 
   #enter(attempt: Attempt, now: number): void {
-    attempt.startedAt = now;
     const { task, runner } = attempt;
+    runner.latency?.waited(attempt.lateMs + now - attempt.startedAt);
+    attempt.startedAt = now;
     const older = this.#running.get(task.id);
     // The store lost a claim of ours in a crash and gave it out again: the older run must not go on.
     if (older !== undefined) this.stop(older, 'lost');
@@ -238,7 +239,9 @@ export class Slots {
     const { task, runner } = attempt;
     if (this.#running.get(task.id) === attempt) this.#running.delete(task.id);
     if (runner.timeoutMs !== undefined) this.#deadlines.delete(attempt, runner.timeoutMs);
-    this.#host.ended(attempt, settlement, Math.max(0, now - attempt.startedAt));
+    const durationMs = Math.max(0, now - attempt.startedAt);
+    runner.latency?.ran(durationMs, failureType(attempt, settlement));
+    this.#host.ended(attempt, settlement, durationMs);
     return now;
   }
 

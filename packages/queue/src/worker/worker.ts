@@ -220,10 +220,10 @@ export class Worker implements AsyncDisposable {
       occupied: () => this.#slots.waiting > 0,
       due: () => this.#slots.due(),
       queues: () => this.#rotated(),
-      settled: (pending, verdict) => {
+      settled: (pending, verdict, { now }) => {
         this.#parking.ended(pending.task.id);
         const internals = this.#queues.get(pending.task.queue)?.internals;
-        if (internals) reportSettled(pending, verdict, internals, this.#settings.logger);
+        if (internals) reportSettled(pending, verdict, internals, this.#settings.logger, now);
       },
       extended: (attempt, verdict, sentAt) => {
         if (verdict !== 'lost') attempt.renewedAt = sentAt;
@@ -243,7 +243,7 @@ export class Worker implements AsyncDisposable {
   }
 
   #claimed(reply: ExchangeReply, { limit, sentAt, park }: Flight): void {
-    this.#intake.take(this.#parking.fresh(reply.claimed), sentAt);
+    this.#intake.take(this.#parking.fresh(reply.claimed), sentAt, reply.now);
     if (park) this.#parking.parked(reply, sentAt);
     if (limit === 0) return;
     this.#scaler.claimed(reply, limit);

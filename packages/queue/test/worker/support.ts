@@ -25,13 +25,14 @@ export async function setUp(
     retry?: RetryPolicy;
     wrap?: (store: QueueStore) => QueueStore;
     start?: boolean;
+    queue?: string;
   } = {},
 ) {
-  const { retry, wrap, start, ...rest } = options;
+  const { retry, wrap, start, queue: name = 'q', ...rest } = options;
   const clock = virtualClock();
   const memory = memoryStore({ clock });
   const store = wrap?.(memory) ?? memory;
-  const queue = createQueue('q', { store, ...(retry === undefined ? {} : { retry }) });
+  const queue = createQueue(name, { store, ...(retry === undefined ? {} : { retry }) });
   const kit = new Kit({
     store: memory,
     advance: (ms) => clock.advance(ms),
