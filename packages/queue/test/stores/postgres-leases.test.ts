@@ -70,3 +70,28 @@ it.skipIf(server === undefined)(
     expect((await kit.store.sweep(100)).lapsed).toBe(1);
   },
 );
+
+it.skipIf(server === undefined)(
+  'leases run out, and other schedules fire, while a process that fires one is frozen in the middle of it',
+  async () => {
+    const kit = new Kit(await frozenStore(db));
+    await kit.add().then(() => kit.claimOne('w'));
+    const task = (({ name, payload, headers, priority, maxAttempts }) => ({
+      ...{ name, payload, headers, priority, maxAttempts },
+      ...{ keepCompletedMs: 1_000, keepDeadMs: 1_000 },
+    }))(kit.task());
+    const timing = { everyMs: 1_000, anchorMs: 0 };
+    await kit.store.schedule?.(
+      ['frozen', 'other'].map((id) => ({
+        kind: 'upsert',
+        schedule: { id, queue: 'q', timing, missed: { policy: 'once' }, task },
+      })),
+    );
+    await kit.harness.advance(LEASE_MS + 1);
+    await db.transaction(async (tx) => {
+      await tx.query(`select from queue_test.queue_schedule where id = 'frozen' for update`);
+      expect(await kit.store.sweep(100)).toMatchObject({ lapsed: 1, fired: 1 });
+    });
+    expect(await kit.store.sweep(100)).toMatchObject({ lapsed: 0, fired: 1 });
+  },
+);

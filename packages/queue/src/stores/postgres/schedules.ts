@@ -66,13 +66,19 @@ export class Schedules {
     return fired;
   }
 
+  /** One that another process has in hand is left to it: were that one frozen there, all that sweep would wait for it. */
   #fireOne(schedule: ScheduleRecord, now: number): Promise<number> {
     const { runs, next } = planRuns(schedule, now);
     const { queue, id, nextRunAt } = schedule;
     return this.#runner.transaction(async (tx) => {
       const { rowCount } = await tx.query(
-        `update ${this.#schema}.queue_schedule set next_run_at = $4, last_run_at = coalesce($5, last_run_at)
-          where queue = $1 and id = $2 and next_run_at = $3 and not paused`,
+        `with due as (
+            select queue, id from ${this.#schema}.queue_schedule
+            where queue = $1 and id = $2 and next_run_at = $3 and not paused
+            for update skip locked)
+          update ${this.#schema}.queue_schedule s
+          set next_run_at = $4, last_run_at = coalesce($5, s.last_run_at)
+          from due where s.queue = due.queue and s.id = due.id`,
         [queue, id, nextRunAt, next, runs.at(-1) ?? null],
       );
       if (rowCount === 0 || runs.length === 0) return 0;
