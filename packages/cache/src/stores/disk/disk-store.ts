@@ -295,6 +295,7 @@ export class DiskStore implements DiskCacheStore {
 
   async #close(): Promise<void> {
     clearTimeout(this.#timer);
+    await this.#sweeper.stop();
     await this.#stamps.flush();
     await this.#versions.settled();
     await Promise.all(this.#discards);

@@ -47,6 +47,7 @@ export class Sweeper {
   readonly #limits: SweepLimits;
   #running: Promise<void> | undefined;
   #shownAt = 0;
+  #stopped = false;
   evictions = 0;
   expired = 0;
 
@@ -69,11 +70,21 @@ export class Sweeper {
     return this.#running;
   }
 
+  /** Ends a sweep that is in progress, wherever it is. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running?.catch(() => undefined);
+  }
+
   async #run(): Promise<void> {
     await this.#layout.make();
     await this.#stamps.flush();
     if (!(await this.#begin())) {
-      for (let waited = 0; waited < WAIT_MS && !(await this.#isOver()); waited += 20)
+      for (
+        let waited = 0;
+        waited < WAIT_MS && !this.#stopped && !(await this.#isOver());
+        waited += 20
+      )
         await pause(20);
       await this.#ledger.sync();
       return;
@@ -84,7 +95,7 @@ export class Sweeper {
       const kept: Candidate[] = [];
       for (const folder of await this.#layout.namespaceFolders())
         await this.#namespace(folder, kept);
-      await settle(await this.#evict(kept));
+      if (!this.#stopped) await settle(await this.#evict(kept));
     } finally {
       await unless(unlink(this.#layout.sweeping), 'ENOENT');
     }
@@ -151,6 +162,7 @@ export class Sweeper {
   async #epoch(folder: string, kept: Candidate[]): Promise<void> {
     for (const shard of await namesIn(folder)) {
       if (shard.length !== 3) continue;
+      if (this.#stopped) return;
       await this.#showLife();
       const latest = new Map<string, number>();
       const versions = (await namesIn(`${folder}/${shard}`)).flatMap(
