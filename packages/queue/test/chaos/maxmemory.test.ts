@@ -42,7 +42,7 @@ async function fill() {
     if (Array.isArray(outcome)) added += outcome.length;
     else refusal = outcome;
   }
-  return { added, direct, queue, refusal, store };
+  return { added, direct, queue, refusal, store, url: server.url };
 }
 
 describe.skipIf(findRedis() === undefined)('a Redis whose memory is full', () => {
@@ -79,5 +79,25 @@ describe.skipIf(findRedis() === undefined)('a Redis whose memory is full', () =>
     expect(ran).toBe(added);
     await direct.config('SET', 'maxmemory', full);
     await queue.enqueue(task, PAYLOAD);
+  });
+
+  it('lets the first worker of all start, and drain', async () => {
+    const { direct, url } = await fill();
+    // As it is where nobody but producers was there yet.
+    expect(await direct.del(await direct.keys('*:layout'))).toBe(1);
+    await direct.script('FLUSH');
+    await direct.config('SET', 'maxmemory', (await usedMemory(direct)) - 500_000);
+    const store = redisStore({ url });
+    ends.push(() => store.close());
+    const queue = createQueue('q', { store });
+    const worker = createWorker(queue, [handle(task, () => undefined)], { pollInterval: 100 });
+    ends.push(() => worker.close({ deadline: 500 }));
+    await worker.start();
+    await eventually('the queue is empty', async () => {
+      const [stats] = await store.stats(['q']);
+      return stats?.counts.ready === 0 && stats.counts.leased === 0;
+    });
+    await direct.config('SET', 'maxmemory', 0);
+    expect(await direct.get((await direct.keys('*:layout'))[0] ?? '')).toBe('1');
   });
 });

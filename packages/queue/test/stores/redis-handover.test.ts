@@ -119,6 +119,32 @@ describe.skipIf(findRedis() === undefined)('tasks handed over on Redis', () => {
     expect(idsOf(await kit.claim('b', 5))).toEqual([id]);
   });
 
+  it('stay in the queue where the producer may not publish, and what it wrote stands', async () => {
+    const server = until(await startRedis(), (made) => made.stop());
+    const admin = until(new Redis(server.url), (client) => client.disconnect());
+    for (const rights of [['-publish', '-pubsub', 'allchannels'], ['-pubsub'], ['resetchannels']]) {
+      await admin.call('ACL', 'SETUSER', 'shy', 'reset', 'on', '>pw', '~*', '+@all', ...rights);
+      await admin.flushall();
+      const store = storeAt(server.url);
+      const kit = kitOf(store);
+      const shy = kitOf(storeAt(server.url.replace('//', '//shy:pw@')));
+      const taken = await listen(store, 'a');
+      await kit.exchange('a', { claim: 5, park: true });
+      const ids = [await shy.add(), ...(await shy.addAll({}, {}, { priority: 1 }))];
+      const urgent = ids.pop();
+      expect(idsOf((await kit.exchange('a', { claim: 5 })).claimed)).toEqual([urgent, ...ids]);
+      // Nor do other calls fail: this one makes a task ready again.
+      const claimed = await shy.claim('b', 5);
+      expect(claimed).toEqual([]);
+      const late = await shy.add();
+      const mine = await shy.claim('b', 5);
+      expect(idsOf(mine)).toEqual([late]);
+      expect(await shy.settle('b', ...mine.map((task) => kit.released(task)))).toEqual(['ok']);
+      expect(idsOf(await kit.claim('c', 5))).toEqual([late]);
+      expect(taken).toEqual([]);
+    }
+  });
+
   it('go to as many workers as it takes, and the rest wakes', async () => {
     const server = until(await startRedis(), (made) => made.stop());
     const store = storeAt(server.url);

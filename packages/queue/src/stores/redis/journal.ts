@@ -133,25 +133,28 @@ export async function readEvents(
   return { ...page, gap: page.gap || gap };
 }
 
-const COUNTS = [
-  'added',
-  'started',
-  'completed',
-  'failed',
-  'dead',
-  'waitMs',
-  'runMs',
-  'waitMaxMs',
-  'runMaxMs',
-] as const;
+const NO_COUNTS: Readonly<Omit<QueueMinute, 'at'>> = {
+  added: 0,
+  started: 0,
+  completed: 0,
+  failed: 0,
+  dead: 0,
+  waitMs: 0,
+  runMs: 0,
+  waitMaxMs: 0,
+  runMaxMs: 0,
+};
+
+const isCount = (name: string): name is keyof typeof NO_COUNTS => Object.hasOwn(NO_COUNTS, name);
 
 /** What MINUTES returned. */
 export function minutesReply(reply: unknown): QueueMinute[] {
   return (reply as [number, string[]][]).map(([at, texts]) => {
-    const counts = Object.fromEntries(COUNTS.map((name) => [name, 0]));
+    const counts: { -readonly [Name in keyof typeof NO_COUNTS]: number } = { ...NO_COUNTS };
     for (let index = 0; index < texts.length; index += 2) {
-      counts[texts[index] as string] = Number(texts[index + 1]);
+      const name = texts[index] ?? '';
+      if (isCount(name)) counts[name] = Number(texts[index + 1]);
     }
-    return { at, ...counts } as unknown as QueueMinute;
+    return { at, ...counts };
   });
 }

@@ -1,6 +1,7 @@
 import { QueueError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
 import type { RedisConnection } from './connection.js';
+import { script } from './script.js';
 
 /**
  * Looks at how the server keeps what it is given, and says in the log what it may lose. Whether an acknowledged
@@ -50,13 +51,22 @@ async function readSettings(connection: RedisConnection): Promise<Map<string, st
  */
 const LAYOUT = '1';
 
+/** The layout of a prefix, which is ours where there was none. Also when memory is full: workers are needed there most. */
+const CLAIM_LAYOUT = script(
+  `
+local key = KEYS[1] .. ':layout'
+local found = redis.call('GET', key)
+if found then return found end
+redis.call('SET', key, ARGV[1])
+return ARGV[1]
+`,
+  true,
+);
+
 /** @throws QueueError `QUEUE_UNSUPPORTED` where a later version of this library has changed how tasks are kept */
 export async function checkLayout(connection: RedisConnection, base: string): Promise<void> {
   const key = `${base}:layout`;
-  const read = (): Promise<unknown> => connection.call('get', [key]);
-  // Asked first: a server whose memory is full refuses to set it, and workers are needed there most.
-  if ((await read()) === null) await connection.call('set', [key, LAYOUT, 'NX']);
-  const found = String(await read());
+  const found = String(await connection.run(CLAIM_LAYOUT, base, [LAYOUT]));
   if (found === LAYOUT) return;
   const text = `The tasks at ${base} are kept in layout ${found}, and this version knows layout ${LAYOUT} only`;
   throw new QueueError('QUEUE_UNSUPPORTED', `${text}: update @holdfast/queue`, {

@@ -1,5 +1,9 @@
-/** What a worker's exchanges are called. */
+/**
+ * What a worker's exchanges are called. Forgotten when all of them were answered: those that follow are another series, of
+ * which the server knows no claims.
+ */
 interface Line {
+  readonly series: string;
   /** Number of the newest exchange. */
   begun: number;
   /** Number of the newest exchange that was answered. */
@@ -31,7 +35,13 @@ export interface Ticket {
  */
 export class Tokens {
   readonly #instance: string;
+  #series = 0;
   readonly #lines = new Map<string, Line>();
+
+  /** Workers with exchanges that were not answered. */
+  get size(): number {
+    return this.#lines.size;
+  }
 
   constructor(instance: string) {
     this.#instance = instance;
@@ -40,21 +50,26 @@ export class Tokens {
   begin(worker: string): Ticket {
     let line = this.#lines.get(worker);
     if (line === undefined) {
-      line = { begun: 0, answered: 0, inFlight: 0 };
+      line = { series: `${this.#instance}.${++this.#series}`, begun: 0, answered: 0, inFlight: 0 };
       this.#lines.set(worker, line);
     }
     const known = line;
     const number = ++known.begun;
     const alone = known.inFlight++ === 0;
     return {
-      token: `${this.#instance}.${number}`,
-      answered: alone && known.answered < number - 1 ? `${this.#instance}.${known.answered}` : '',
+      token: `${known.series}.${number}`,
+      answered: alone && known.answered < number - 1 ? `${known.series}.${known.answered}` : '',
       answer: () => {
         known.answered = Math.max(known.answered, number);
       },
-      isAfter: (token) => Number(token.slice(token.lastIndexOf('.') + 1)) < number,
+      isAfter: (token) => {
+        const end = token.lastIndexOf('.');
+        return token.slice(0, end) !== known.series || Number(token.slice(end + 1)) < number;
+      },
       end: () => {
         known.inFlight--;
+        const isSettled = known.inFlight === 0 && known.answered === known.begun;
+        if (isSettled && this.#lines.get(worker) === known) this.#lines.delete(worker);
       },
     };
   }

@@ -55,7 +55,7 @@ local last = redis.call('INCRBY', P .. 'evseq', eventCount)
 redis.call('XADD', P .. 'events', string.format('%d-0', last), string.format('%d %d', now, eventCount), texts)
 if last % 500 < eventCount then redis.call('XTRIM', P .. 'events', 'MINID', '~', max(0, last - 10000)) end
 if message then
-  redis.call('PUBLISH', channel, message)
+  redis.pcall('PUBLISH', channel, message)
 elseif parked[1] then
   eventCount = 0
   local worker, lease, limit, segments, given
@@ -65,7 +65,7 @@ ${WHOLE.join('\n')}
   woken[q] = true
 ${TAIL}
 elseif wakes then
-  redis.call('PUBLISH', P .. 'wake:' .. q, q)
+  redis.pcall('PUBLISH', P .. 'wake:' .. q, q)
 end
 return 1
 `;

@@ -52,10 +52,12 @@ ${UNPARK}
 local last = P .. 'last:' .. worker .. ':'
 if answered ~= '' then
   local same, seen = string.match(answered, '^(.*)%.(%d+)$')
-  for i = 0, 1 do
-    local store, number = string.match(redis.call('GETRANGE', last .. i, 0, 63), '^(%S+)%.(%d+) ')
+  for i = 1, 2 do
+    -- The older one first.
+    local slot = last .. (seen + i) % 2
+    local store, number = string.match(redis.call('GETRANGE', slot, 0, 63), '^(%S+)%.(%d+) ')
     if store == same and tonumber(number) > tonumber(seen) then
-      long().again(string.match(redis.call('GET', last .. i), ' .*$'))
+      long().again(string.match(redis.call('GET', slot), ' .*$'))
     end
   end
 end

@@ -37,8 +37,17 @@ if park == '1' and limit > 0 then
 end
 `;
 
+/** Whether a message reaches anybody. The user of a server may be allowed neither to ask nor to publish. */
+const IS_HEARD = `
+local function isHeard(channel)
+  local allowed = redis.acl_check_cmd
+  if allowed and not allowed('PUBLISH', channel, '') then return false end
+  return (redis.pcall('PUBSUB', 'NUMSUB', channel)[2] or 0) > 0
+end
+`;
+
 /** In an enqueue, made only where a worker is parked. */
-export const HAND_OVER = `
+export const HAND_OVER: string = `${IS_HEARD}
 -- Leases what is ready in a queue to the workers that are parked there.
 local function handOver(q)
   local parked = P .. 'parked:' .. q
@@ -50,7 +59,7 @@ local function handOver(q)
     local row = redis.call('HMGET', key, 'token', 'left', 'lease', 'queues')
     limit, lease, segments, given = tonumber(row[2] or 0), tonumber(row[3] or 0), {}, {}
     -- One that does not listen is gone, or will ask when it is back.
-    if redis.call('PUBSUB', 'NUMSUB', channel)[2] == 0 then limit = 0 end
+    if not isHeard(channel) then limit = 0 end
     if limit > 0 then
       claimFrom(q)
       flush()
@@ -58,7 +67,7 @@ local function handOver(q)
       local number = redis.call('RPUSH', handed, table.concat(given, ' '))
       redis.call('PEXPIRE', handed, math.ceil(3 * lease))
       redis.call('HSET', key, 'left', limit)
-      redis.call('PUBLISH', channel, cjson.encode({row[1], number, segments}))
+      redis.pcall('PUBLISH', channel, cjson.encode({row[1], number, segments}))
     end
     -- There is nothing left for others.
     if limit > 0 then return end
@@ -73,15 +82,16 @@ end
  * The short way for a single plain task that is alone in its queue, where that has no limits and no groups. Gives
  * `channel` and `message` when the task is leased to the worker that was parked last.
  */
-export const HAND_OVER_ONE = `
+export const HAND_OVER_ONE: string = `
 if parked[1] and tonumber(parked[2]) > now then
   local worker = parked[1]
+  ${IS_HEARD}
   local special = redis.call('HMGET', key, 'paused', 'limits', 'rate', 'fair', 'gone')
   local park = redis.call('HMGET', P .. 'park:' .. worker, 'token', 'left', 'lease', 'queues')
   local left = tonumber(park[2] or 0)
   channel = P .. 'hand:' .. worker
   if left > 0 and not (special[1] or special[2] or special[3] or special[4] or special[5])
-    and redis.call('PUBSUB', 'NUMSUB', channel)[2] > 0 then
+    and isHeard(channel) then
     local lease, handed = tonumber(park[3]), P .. 'handed:' .. worker
     redis.call('LPOP', P .. 'fifo:' .. q)
     redis.call('HSET', LEASES, id, struct.pack('>dddI2c0I2c0', now + lease, now, tonumber(string.match(ARGV[3], '(%d+),%d+$')),

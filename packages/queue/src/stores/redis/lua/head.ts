@@ -122,7 +122,10 @@ end
 /** What most scripts begin with. */
 export const HEAD: string = STATE + TOOLS;
 
-/** What all calls that change something end with. */
+/**
+ * What all calls that change something end with. The user of a server may not be allowed to publish: then nobody is woken,
+ * and workers find what there is when they look, but what was written stands.
+ */
 export const TAIL = `
 for q in pairs(ended) do
   if redis.call('EXISTS', P .. 'fifo:' .. q, P .. 'ready:' .. q, P .. 'lease:' .. q, P .. 'sched:' .. q, P .. 'blocked:' .. q) == 0 then
@@ -159,7 +162,7 @@ if eventCount > 0 then
 end
 for q in pairs(woken) do
   if woken[q] ~= true or redis.call('EXISTS', P .. 'ready:' .. q, P .. 'fifo:' .. q) > 0 then
-    redis.call('PUBLISH', P .. 'wake:' .. q, q)
+    redis.pcall('PUBLISH', P .. 'wake:' .. q, q)
   end
 end
 `;
