@@ -143,8 +143,9 @@ export class QueueAdmin {
   }
 
   /**
-   * Gives a waiting task another priority, −32768 to 32767.
-   * @throws QueueError `QUEUE_TASK_NOT_FOUND`, `QUEUE_TASK_CONFLICT` when it does not wait, `QUEUE_UNSUPPORTED`
+   * Gives a waiting task another priority, −32768 to 32767 or within the range of its queue.
+   * @throws QueueError `QUEUE_TASK_NOT_FOUND`, `QUEUE_TASK_CONFLICT` when it does not wait, `QUEUE_PRIORITY_INVALID`,
+   * `QUEUE_UNSUPPORTED`
    */
   async reprioritise(id: string, priority: number, change: Change = {}): Promise<TaskInfo> {
     return this.#tasks.reprioritise(id, priority, change);
@@ -153,13 +154,16 @@ export class QueueAdmin {
   /**
    * Takes a ready, scheduled or dead task to another queue.
    * @throws QueueError `QUEUE_TASK_NOT_FOUND`, `QUEUE_TASK_CONFLICT` when it runs, is of a flow, or its key is taken
-   * there, `QUEUE_UNSUPPORTED`
+   * there, `QUEUE_PRIORITY_INVALID` when that queue does not take its priority, `QUEUE_UNSUPPORTED`
    */
   async move(id: string, queue: string, change: Change = {}): Promise<TaskInfo> {
     return this.#tasks.move(id, queue, change);
   }
 
-  /** Sets limits of a queue and its groups, in all processes; what is absent stays, null takes a limit away. */
+  /**
+   * Sets limits of a queue and its groups, and which priorities it takes, in all processes; what is absent stays, null
+   * takes a limit away.
+   */
   async setLimits(name: string, input: LimitsInput): Promise<QueueInfo> {
     const queue = textOption('queue', name);
     const limits = parse(limitsInputSchema, input);

@@ -37,7 +37,8 @@ export interface GroupOptions {
 /** How a task is enqueued, apart from when. */
 export interface TaskPlacement {
   /**
-   * From −32768 to 32767; the largest first, equal ones by fair share and in the order they came.
+   * From −32768 to 32767, or within the range that the queue was given (`QueueAdmin.setLimits`); the largest first,
+   * equal ones by fair share and in the order they came.
    * @defaultValue 0
    */
   priority?: number;

@@ -88,7 +88,8 @@ export class Queue<Tx = never> implements AsyncDisposable {
    * Enqueues one task. When it resolves, the task is as durable as the store says (`store.traits.durable`).
    *
    * @returns `added`, or `duplicate` with the id of the task that holds the idempotency key
-   * @throws QueueError `QUEUE_PAYLOAD_INVALID` naming the path, `QUEUE_OPTION_INVALID`, `QUEUE_CLOSED`
+   * @throws QueueError `QUEUE_PAYLOAD_INVALID` naming the path, `QUEUE_OPTION_INVALID`, `QUEUE_PRIORITY_INVALID` where
+   * the queue has a range of priorities, `QUEUE_CLOSED`
    */
   async enqueue<PayloadIn, Payload, ResultIn, Result>(
     task: TaskDefinition<PayloadIn, Payload, ResultIn, Result>,

@@ -28,7 +28,13 @@ export type {
   EventList,
   EventsInput,
 } from './admin/activity-data.js';
-export type { GroupLimitsData, LimitsInfo, LimitsInput, RateData } from './admin/limits-data.js';
+export type {
+  GroupLimitsData,
+  LimitsInfo,
+  LimitsInput,
+  PrioritiesData,
+  RateData,
+} from './admin/limits-data.js';
 export type { ListSchedulesInput, ScheduleInfo, ScheduleList } from './admin/schedule-data.js';
 
 export type {

@@ -66,6 +66,7 @@ export type {
   Edit,
   GroupLimits,
   Move,
+  PriorityRange,
   Promote,
   QueueLimits,
   QueueMinute,
@@ -104,7 +105,7 @@ export type {
  * refused with `QUEUE_UNSUPPORTED`.
  *
  * - `dedup`: keys with a mode other than `ignore`, and keys freed on failure or when their task starts.
- * - `limits`: concurrency and rate of a queue.
+ * - `limits`: concurrency, rate and range of priorities of a queue.
  * - `groups`: fair shares, limits of groups, strict order.
  * - `flows`: parents that wait for children.
  * - `schedules`: `schedule` and `schedules`.

@@ -38,6 +38,24 @@ describe('QueueAdmin on tasks', () => {
     });
   });
 
+  it('sets the range of priorities, and says when one is not in it', async () => {
+    const { queue, admin } = setUp();
+    const { id } = await queue.enqueue(task, {});
+    const { id: high } = await createQueue('r', { store: queue.store }).enqueue(task, 1, {
+      priority: 9,
+    });
+    const priorities = { min: -1, max: 4 };
+    const info = queueInfoSchema.parse(await admin.setLimits('q', { priorities }));
+    expect(info.limits).toMatchObject({ concurrency: null, priorities });
+    const refused = { code: 'QUEUE_PRIORITY_INVALID' };
+    await expect(queue.enqueue(task, {}, { priority: 5 })).rejects.toMatchObject(refused);
+    await expect(admin.reprioritise(id, 5)).rejects.toMatchObject(refused);
+    await expect(admin.move(high, 'q')).rejects.toMatchObject(refused);
+    expect((await admin.reprioritise(id, 4)).priority).toBe(4);
+    await admin.setLimits('q', { priorities: null });
+    expect((await admin.move(high, 'q')).queue).toBe('q');
+  });
+
   it('redrives many at a rate', async () => {
     const { clock, kit, admin } = setUp();
     for (let i = 0; i < 3; i++) await kit.addDead();
@@ -117,6 +135,7 @@ describe('QueueAdmin on queues', () => {
     expect(info.limits).toEqual({
       concurrency: 2,
       rate,
+      priorities: null,
       groupDefaults: { concurrency: 3 },
       groups,
     });

@@ -13,12 +13,23 @@ export interface GroupLimitsData {
   weight?: number | null | undefined;
 }
 
+/** Priorities that a queue takes: from `min`, −32768 to 0, to `max`, 0 to 32767. */
+export interface PrioritiesData {
+  min: number;
+  max: number;
+}
+
 /** Input of `setLimits`: what is absent stays, null takes a limit away. */
 export interface LimitsInput {
   /** Most tasks that run at once, in all processes. */
   concurrency?: number | null | undefined;
   /** In all processes together. */
   rate?: RateData | null | undefined;
+  /**
+   * Which priorities tasks may be enqueued with, or get later.
+   * @defaultValue all
+   */
+  priorities?: PrioritiesData | null | undefined;
   /** For each group that has no limits of its own. */
   groupDefaults?: GroupLimitsData | null | undefined;
   /** By key, in place of the defaults; at most 1000 at once. */
@@ -29,6 +40,7 @@ export interface LimitsInput {
 export interface LimitsInfo {
   concurrency: number | null;
   rate: RateData | null;
+  priorities: PrioritiesData | null;
   groupDefaults: GroupLimitsData | null;
   groups: Record<string, GroupLimitsData>;
 }

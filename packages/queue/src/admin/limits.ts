@@ -3,10 +3,11 @@ import type { GroupLimitsData, LimitsInfo, LimitsInput } from './limits-data.js'
 
 /** The limits of an input as a store takes them: an exact optional property is not one that is undefined. */
 export function toLimitsPatch(input: LimitsInput): QueuePatch {
-  const { concurrency, rate, groupDefaults, groups } = input;
+  const { concurrency, rate, priorities, groupDefaults, groups } = input;
   return {
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(rate === undefined ? {} : { rate }),
+    ...(priorities === undefined ? {} : { priorities }),
     ...(groupDefaults === undefined ? {} : { groupDefaults: toGroupLimits(groupDefaults) }),
     ...(groups === undefined
       ? {}

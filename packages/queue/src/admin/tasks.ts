@@ -35,6 +35,7 @@ import type {
   QueueStore,
   TaskFilter,
 } from '../store.js';
+import { nearestPriority, priorityRefused } from '../stores/common.js';
 import { decodeCursor, encodeCursor, toTaskInfo } from '../task-info.js';
 import { parse } from './parse.js';
 import { toChange, toFilter } from './translate.js';
@@ -157,8 +158,20 @@ export class AdminTasks {
     const filter = { ids: [textOption('id', id)] };
     const who = toChange(parse(changeSchema, change));
     const changed = (await this.#store.edit?.(filter, { ...edit, ...who }, 1)) ?? [];
+    if (changed.length === 0) await this.#checkPriority(id, edit);
     await this.#tell(id, edit.kind, changed, who);
     return this.get(id);
+  }
+
+  /** An edit that changed nothing may have been one that the range of a queue does not allow. */
+  async #checkPriority(id: string, edit: Edit): Promise<void> {
+    if (edit.kind === 'promote') return;
+    const task = await this.get(id);
+    const [queue, priority] =
+      edit.kind === 'move' ? [edit.queue, task.priority] : [task.queue, edit.priority];
+    const range = (await this.#store.stats([queue]))[0]?.limits?.priorities ?? null;
+    if (range !== null && nearestPriority(range, priority) !== priority)
+      throw priorityRefused(range, priority);
   }
 
   async #alterOne(id: string, change: Alteration): Promise<void> {

@@ -24,6 +24,14 @@ export interface GroupLimits {
   readonly weight?: number | null;
 }
 
+/** Which priorities a queue takes. 0, that of tasks which say none, is always among them. */
+export interface PriorityRange {
+  /** −32768 to 0. */
+  readonly min: number;
+  /** 0 to 32767. */
+  readonly max: number;
+}
+
 /**
  * A change to a queue; what is absent stays, `null` takes a limit away. Everything but pausing needs feature `limits`;
  * `groupDefaults` and `groups` need feature `groups`.
@@ -35,6 +43,11 @@ export interface QueuePatch {
   /** Most tasks leased at once, in all processes. The extension of a lapsed lease counts as a claim here, and is `lost` when there is no room. */
   readonly concurrency?: number | null;
   readonly rate?: RateLimit | null;
+  /**
+   * An enqueue with another priority is refused with `QUEUE_PRIORITY_INVALID`; a reprioritise or a move leaves such
+   * tasks alone. Tasks that are there already keep theirs, and the run of a schedule takes the nearest.
+   */
+  readonly priorities?: PriorityRange | null;
   /** Limits of groups that have none of their own; a group's own replace them as a whole. */
   readonly groupDefaults?: GroupLimits | null;
   /** By key; `null` removes a group's own limits. */
@@ -45,6 +58,7 @@ export interface QueuePatch {
 export interface QueueLimits {
   readonly concurrency: number | null;
   readonly rate: RateLimit | null;
+  readonly priorities: PriorityRange | null;
   readonly groupDefaults: GroupLimits | null;
   readonly groups: Readonly<Record<string, GroupLimits>>;
 }
@@ -101,7 +115,7 @@ export interface Promote extends AlterationBase {
   readonly kind: 'promote';
 }
 
-/** Gives tasks that wait (ready, scheduled) another priority. */
+/** Gives tasks that wait (ready, scheduled) another priority, where their queue takes it. */
 export interface Reprioritise extends AlterationBase {
   readonly kind: 'reprioritise';
   readonly priority: number;
@@ -109,7 +123,7 @@ export interface Reprioritise extends AlterationBase {
 
 /**
  * Takes ready, scheduled (not blocked) and dead tasks to another queue, where they arrive as if enqueued now; not those with parents
- * or children, nor those whose key is taken there. Needs feature `move` too.
+ * or children, nor those whose key is taken or whose priority is not taken there. Needs feature `move` too.
  */
 export interface Move extends AlterationBase {
   readonly kind: 'move';

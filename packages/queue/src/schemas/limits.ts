@@ -11,6 +11,10 @@ const rate = z
   })
   .nullable()
   .describe('At most `max` starts in any span of `windowMs` milliseconds, in all processes');
+const priorities = z
+  .strictObject({ min: z.int().min(-32_768).max(0), max: z.int().min(0).max(32_767) })
+  .nullable()
+  .describe('Which priorities tasks may have; 0, that of tasks which say none, is among them');
 const groupLimits = z.strictObject({
   concurrency: concurrency.optional().describe('Most tasks that are ready or run at once'),
   rate: rate.optional(),
@@ -22,6 +26,7 @@ const groupKey = storedText(200);
 export const limitsInputSchema: z.ZodType<LimitsInput, LimitsInput> = z.strictObject({
   concurrency: concurrency.optional().describe('Most tasks that run at once, in all processes'),
   rate: rate.optional(),
+  priorities: priorities.optional(),
   groupDefaults: groupLimits.nullable().optional(),
   groups: z
     .record(groupKey, groupLimits.nullable())
@@ -33,6 +38,7 @@ export const limitsInputSchema: z.ZodType<LimitsInput, LimitsInput> = z.strictOb
 export const limitsSchema: z.ZodType<LimitsInfo> = z.object({
   concurrency,
   rate,
+  priorities,
   groupDefaults: groupLimits.nullable(),
   groups: z.record(groupKey, groupLimits),
 });

@@ -1,6 +1,6 @@
 import { QueueError } from '../errors.js';
-import { invalidOption, shown } from '../options.js';
-import type { NewTask, StoreFeature } from '../store.js';
+import { invalid, invalidOption, shown } from '../options.js';
+import type { NewTask, PriorityRange, StoreFeature } from '../store.js';
 
 /** What all stores of this package can do. */
 export const COMMON_FEATURES: readonly StoreFeature[] = [
@@ -18,6 +18,18 @@ export const COMMON_FEATURES: readonly StoreFeature[] = [
   'events',
   'metrics',
 ];
+
+/** The priority of a range that is nearest. */
+export function nearestPriority(range: PriorityRange | null, priority: number): number {
+  return range === null ? priority : Math.min(range.max, Math.max(range.min, priority));
+}
+
+/** What an enqueue is refused with. */
+export function priorityRefused(range: PriorityRange, priority: number): QueueError {
+  const rule = `from ${range.min} to ${range.max}, the range of its queue`;
+  const issue = { path: 'priority', rule, received: shown(priority) };
+  return invalid('QUEUE_PRIORITY_INVALID', [issue]);
+}
 
 /** Refuses a transaction where the store has none. */
 export function refuseTransaction(store: string, tx: unknown): void {

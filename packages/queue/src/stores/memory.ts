@@ -23,7 +23,13 @@ import type {
   TaskFilter,
   TaskRecord,
 } from '../store.js';
-import { COMMON_FEATURES, checkBatch, refuseTransaction } from './common.js';
+import {
+  COMMON_FEATURES,
+  checkBatch,
+  nearestPriority,
+  priorityRefused,
+  refuseTransaction,
+} from './common.js';
 import { changeTask, fits } from './memory/changes.js';
 import { MemoryJournal } from './memory/journal.js';
 import { MemoryQueue } from './memory/queue.js';
@@ -76,6 +82,11 @@ class MemoryStore implements QueueStore {
     this.#open();
     refuseTransaction(this.name, options?.tx);
     checkBatch(tasks, (id) => this.#tasks.byId.has(id));
+    for (const { queue, priority } of tasks) {
+      const range = priority === 0 ? null : (this.#tasks.queues.get(queue)?.priorities ?? null);
+      if (range !== null && nearestPriority(range, priority) !== priority)
+        throw priorityRefused(range, priority);
+    }
     const now = this.#clock.now();
     const placed = new Map<string, string>();
     const outcomes = tasks.map((task) => {
@@ -146,7 +157,9 @@ class MemoryStore implements QueueStore {
   }
 
   #fire(limit: number, now: number): number {
-    return this.#schedules.fire(limit, now, (task, subject) => {
+    return this.#schedules.fire(limit, now, (due, subject) => {
+      const range = this.#tasks.queues.get(due.queue)?.priorities ?? null;
+      const task = { ...due, priority: nearestPriority(range, due.priority) };
       if (this.#tasks.add(task, now, new Map()).outcome === 'duplicate') return false;
       const { queue, name } = task;
       this.#journal.note({ at: now, type: 'schedule.fired', queue, subject, name });

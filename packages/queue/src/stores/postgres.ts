@@ -204,11 +204,10 @@ class PostgresStore implements QueueStore<PostgresTransaction> {
 
   async control(queue: string, patch: QueuePatch): Promise<void> {
     this.#open();
-    const { paused, reason, by, concurrency, rate, groupDefaults, groups } = patch;
-    const limits = JSON.stringify({ concurrency, rate, groupDefaults, groups });
+    const { paused, reason, by, ...limits } = patch;
     await this.#runner.query({
       text: `select ${this.#schema}.queue_control_v1($1::text, $2::boolean, $3::text, $4::text, $5::jsonb)`,
-      values: [queue, paused ?? null, reason ?? null, by ?? null, limits],
+      values: [queue, paused ?? null, reason ?? null, by ?? null, JSON.stringify(limits)],
     });
   }
 

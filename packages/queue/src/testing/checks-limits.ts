@@ -1,4 +1,4 @@
-import type { ClaimedTask } from '../store.js';
+import type { ClaimedTask, NewTask } from '../store.js';
 import type { Check } from './checks.js';
 
 const WINDOW_MS = 10_000;
@@ -91,17 +91,70 @@ export const limitChecks: readonly Check[] = [
     },
   },
   {
+    title: 'refuses tasks whose priority the queue does not take, all or none',
+    needs: 'limits',
+    async run(kit, expect) {
+      await kit.store.control('q', { priorities: { min: -2, max: 5 } });
+      await kit.addAll({ priority: -2 }, { priority: 5 }, {}, { queue: 'r', priority: 6 });
+      const refused = async (...parts: Partial<NewTask>[]): Promise<string> =>
+        kit.addAll(...parts).then(
+          () => 'added',
+          (error: Error) => `${Reflect.get(error, 'code')}: ${error.message}`,
+        );
+      const text = (got: number): string =>
+        `QUEUE_PRIORITY_INVALID: Expected \`priority\` to be from -2 to 5, the range of its queue, got ${got} (number)`;
+      expect(await refused({ priority: 6 })).toBe(text(6));
+      expect(await refused({}, { queue: 'r', priority: 9 }, { priority: -3 })).toBe(text(-3));
+      expect(await refused({ priority: 6 }, { priority: 6 })).toBe(text(6));
+      const key = { value: 'k', ttlMs: 0 };
+      expect(await refused({ priority: 7, key })).toBe(text(7));
+      expect(await refused({ priority: 8, group: { key: 'g' } })).toBe(text(8));
+      expect((await kit.store.stats(['q']))[0]?.counts.ready).toBe(3);
+      expect(await refused({ key })).toBe('added');
+      await kit.store.control('q', { priorities: null });
+      expect(await refused({ priority: 6 })).toBe('added');
+      expect((await kit.claim('w', 9)).map((task) => task.priority)).toEqual([6, 5, 0, 0, -2]);
+    },
+  },
+  {
+    title: 'keeps to the priorities of a queue when tasks are edited and when schedules fire',
+    needs: 'limits',
+    async run(kit, expect) {
+      const [a = '', b = ''] = await kit.addAll({}, { priority: 6 }, { queue: 'r' });
+      const far = await kit.add({ queue: 'r', priority: 7 });
+      await kit.store.control('q', { priorities: { min: 0, max: 5 } });
+      const change = { kind: 'reprioritise', priority: 6 } as const;
+      expect(await kit.store.edit?.({ queue: 'q' }, change, 9)).toEqual([]);
+      expect(await kit.store.edit?.({ ids: [a] }, { ...change, priority: 5 }, 9)).toEqual([a]);
+      expect(await kit.store.edit?.({ ids: [far] }, { kind: 'move', queue: 'q' }, 9)).toEqual([]);
+      const { id: _, when: __, queue, ...task } = kit.task({ priority: 9 });
+      const timing = { everyMs: 60_000, anchorMs: 0 };
+      const schedule = { id: 's', queue, timing, missed: { policy: 'once' as const }, task };
+      await kit.store.schedule?.([{ kind: 'upsert', schedule }]);
+      await kit.harness.advance(60_000);
+      expect((await kit.store.sweep(9)).fired).toBe(1);
+      const claimed = await kit.claim('w', 9);
+      expect(claimed.map(({ priority }) => priority)).toEqual([6, 5, 5]);
+      expect(claimed.slice(0, 2).map(({ id }) => id)).toEqual([b, a]);
+    },
+  },
+  {
     title: 'shows the limits of a queue, which pausing leaves alone',
     needs: 'limits',
     async run(kit, expect) {
       const rate = { max: 5, windowMs: 1_000 };
-      await kit.store.control('q', { concurrency: 2, rate });
+      const priorities = { min: -1, max: 0 };
+      await kit.store.control('q', { concurrency: 2, rate, priorities });
       await kit.store.control('q', { paused: true, by: 'ann' });
       const [stats] = await kit.store.stats(['q']);
-      expect(stats).toMatchObject({ paused: true, limits: { concurrency: 2, rate } });
+      expect(stats).toMatchObject({ paused: true, limits: { concurrency: 2, rate, priorities } });
+      await kit.store.control('q', { priorities: null });
       await kit.store.control('q', { concurrency: null });
       const [later] = await kit.store.stats(['q']);
-      expect(later).toMatchObject({ paused: true, limits: { concurrency: null, rate } });
+      expect(later).toMatchObject({
+        paused: true,
+        limits: { concurrency: null, rate, priorities: null },
+      });
       await kit.store.control('q', { rate: null });
       expect((await kit.store.stats(['q']))[0]?.limits).toBe(undefined);
     },

@@ -164,6 +164,7 @@ refuses(
       {
         concurrency: notNull(integer(0, 1_000_000)),
         rate: notNull(object),
+        priorities: notNull(object),
         groupDefaults: notNull(object),
         groups: [
           null,
@@ -181,6 +182,11 @@ refuses(
       (of) => call('setLimits', 'q', { rate: { max: 1, windowMs: 1_000, ...of } }),
       RATE,
       'input.rate.',
+    ),
+    ...options(
+      (of) => call('setLimits', 'q', { priorities: { min: 0, max: 0, ...of } }),
+      { min: integer(-32_768, 0), max: integer(0, 32_767) },
+      'input.priorities.',
     ),
     ...options(
       (of) => call('setLimits', 'q', { groupDefaults: of }),

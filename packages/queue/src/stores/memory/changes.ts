@@ -60,6 +60,7 @@ export function changeTask(
       queue.arrive(task, now);
       return true;
     case 'reprioritise':
+      if (!queue.takes(change.priority)) return false;
       task.task = { ...task.task, priority: change.priority };
       queue.move(task, task.state, task.blockedBy);
       return true;
@@ -110,6 +111,7 @@ function remove(tasks: MemoryTasks, task: MemoryTask, now: number): void {
 }
 
 function move(tasks: MemoryTasks, task: MemoryTask, to: string, now: number): boolean {
+  if (tasks.queues.get(to)?.takes(task.task.priority) === false) return false;
   const from = tasks.queue(task.task.queue);
   const moved = { ...task.task, queue: to };
   if (!tasks.retakeKey(task, to, now)) return false;

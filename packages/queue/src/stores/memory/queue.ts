@@ -1,4 +1,11 @@
-import type { GroupLimits, QueueLimits, QueuePatch, RateLimit, TaskState } from '../../store.js';
+import type {
+  GroupLimits,
+  PriorityRange,
+  QueueLimits,
+  QueuePatch,
+  RateLimit,
+  TaskState,
+} from '../../store.js';
 import { Heap } from '../heap.js';
 import { claimedBefore, current, type Entry, MemoryGroup } from './group.js';
 import { RateWindow } from './rates.js';
@@ -26,6 +33,7 @@ export class MemoryQueue {
   /** Whether a setting was ever made: then the queue is listed even without tasks. */
   configured = false;
   concurrency: number | null = null;
+  priorities: PriorityRange | null = null;
   /** The largest tag claimed. */
   vtime = 0;
   /** Tells workers that there may be something to claim. */
@@ -157,6 +165,12 @@ export class MemoryQueue {
     this.admit(group, now);
   }
 
+  /** Whether a task of this priority may come here. */
+  takes(priority: number): boolean {
+    const { priorities } = this;
+    return priorities === null || (priority >= priorities.min && priority <= priorities.max);
+  }
+
   /** A live task joins its group and gets its tag. */
   join(task: MemoryTask, now: number, enqueued: boolean): void {
     const wanted = task.task.group;
@@ -262,6 +276,7 @@ export class MemoryQueue {
   /** Changes limits. A group over its new ones gets its ready tasks blocked, the last first. */
   setLimits(patch: QueuePatch, now: number): void {
     if (patch.concurrency !== undefined) this.concurrency = patch.concurrency;
+    if (patch.priorities !== undefined) this.priorities = patch.priorities;
     if (patch.rate !== undefined) {
       this.#rateLimit = patch.rate;
       this.#rate = RateWindow.next(this.#rate, patch.rate);
@@ -311,11 +326,15 @@ export class MemoryQueue {
 
   /** The limits as they were set, undefined where there are none. */
   limits(): QueueLimits | undefined {
-    const { concurrency } = this;
-    const groups = Object.fromEntries(this.#groupLimits);
-    const none = concurrency === null && this.#rateLimit === null && this.#groupDefaults === null;
+    const limits = {
+      concurrency: this.concurrency,
+      rate: this.#rateLimit,
+      priorities: this.priorities,
+      groupDefaults: this.#groupDefaults,
+    };
+    const none = Object.values(limits).every((limit) => limit === null);
     if (none && this.#groupLimits.size === 0) return undefined;
-    return { concurrency, rate: this.#rateLimit, groupDefaults: this.#groupDefaults, groups };
+    return { ...limits, groups: Object.fromEntries(this.#groupLimits) };
   }
 }
 

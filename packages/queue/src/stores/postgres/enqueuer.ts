@@ -1,8 +1,9 @@
 import { type GroupCommit, groupCommit, type SqlDatabase } from '@holdfast/sql';
 import { QueueError } from '../../errors.js';
 import type { EnqueueOutcome, NewTask } from '../../store.js';
-import { checkBatch } from '../common.js';
+import { checkBatch, priorityRefused } from '../common.js';
 import { addValues, distinct, enqueueArrays, isSpecial, specialArrays } from './arrays.js';
+import { PRIORITY_ERRCODE } from './functions/enqueue.js';
 import type { Runner } from './runner.js';
 import type { PostgresTransaction } from './transactions.js';
 
@@ -89,6 +90,8 @@ export class Enqueuer {
       await this.#runner.query(statement, { name: this.#addName }, tx);
       return tasks.map(({ id }) => ({ outcome: 'added', id }));
     } catch (cause) {
+      const refused = priorityError(cause);
+      if (refused !== undefined) throw refused;
       // In the caller's transaction errors pass as they are.
       if (tx !== undefined || !isUniqueViolation(cause)) throw cause;
       throw new QueueError('QUEUE_TASK_CONFLICT', 'There is a task with one of the ids already', {
@@ -141,6 +144,16 @@ export class Enqueuer {
 function isUniqueViolation(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : undefined;
   return cause instanceof Error && 'code' in cause && cause.code === '23505';
+}
+
+/** What the database refused for its priority; adapters of transactions wrap its error. */
+function priorityError(error: unknown): QueueError | undefined {
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    if (!('code' in at) || at.code !== PRIORITY_ERRCODE) continue;
+    const [priority = 0, min = 0, max = 0] = (at.message.match(/-?\d+/g) ?? []).map(Number);
+    return priorityRefused({ min, max }, priority);
+  }
+  return undefined;
 }
 
 function sameKey(a: NewTask, b: NewTask): boolean {

@@ -214,7 +214,7 @@ select n.queue, coalesce(q.paused, false) as paused, q.reason, q.by,
   coalesce(sum(c.blocked), 0)::integer as blocked,
   (extract(epoch from min(c.oldest)) * 1000)::float8 as oldest,
   (extract(epoch from ${s}.queue_now()) * 1000)::float8 as now,
-  q.concurrency, q.rate_max, q.rate_window, q.group_defaults, q.groups
+  q.concurrency, q.rate_max, q.rate_window, q.priority_min, q.priority_max, q.group_defaults, q.groups
 from named n left join counted c on c.queue = n.queue left join ${s}.queue_setting q on q.queue = n.queue
 group by n.queue, q.queue`;
   return { text, values: queues === undefined ? [] : [queues] };

@@ -8,8 +8,10 @@ import type {
   ScheduleRecord,
 } from '../../store.js';
 import { uuidv7 } from '../../uuid.js';
+import { nearestPriority } from '../common.js';
 import type { Enqueuer } from './enqueuer.js';
 import { explained, type Runner } from './runner.js';
+import { rangeOf } from './stats.js';
 
 interface Row extends Record<string, unknown> {
   definition: string;
@@ -17,6 +19,11 @@ interface Row extends Record<string, unknown> {
   next_run_at: number | null;
   last_run_at: number | null;
   runs: number;
+}
+
+interface DueRow extends Row {
+  priority_min: number | null;
+  priority_max: number | null;
 }
 
 /** Schedules as rows. Whoever moves the next run of one on, from the time it had, enqueues its tasks. */
@@ -57,12 +64,18 @@ export class Schedules {
   /** Fires at most `limit` due schedules; how many tasks were added. */
   async fire(limit: number): Promise<number> {
     const now = await this.#now(this.#db).catch(explained);
-    const { rows } = await this.#runner.query<Row>({
-      text: `select * from ${this.#schema}.queue_schedule where next_run_at <= $1 order by next_run_at limit $2`,
+    const { rows } = await this.#runner.query<DueRow>({
+      text: `select d.*, q.priority_min, q.priority_max from ${this.#schema}.queue_schedule d
+        left join ${this.#schema}.queue_setting q on q.queue = d.queue
+        where d.next_run_at <= $1 order by d.next_run_at limit $2`,
       values: [now, limit],
     });
     let fired = 0;
-    for (const row of rows) fired += await this.#fireOne(toSchedule(row), now);
+    for (const row of rows) {
+      const due = toSchedule(row);
+      const priority = nearestPriority(rangeOf(row), due.task.priority);
+      fired += await this.#fireOne({ ...due, task: { ...due.task, priority } }, now);
+    }
     return fired;
   }
 

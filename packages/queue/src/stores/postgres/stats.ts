@@ -1,4 +1,4 @@
-import type { GroupLimits, QueueStats, TaskState } from '../../store.js';
+import type { GroupLimits, PriorityRange, QueueStats, TaskState } from '../../store.js';
 import { statsStatement } from './queries.js';
 import type { Runner } from './runner.js';
 
@@ -14,6 +14,8 @@ interface Row extends Record<string, unknown> {
   concurrency: number | null;
   rate_max: number | null;
   rate_window: number | null;
+  priority_min: number | null;
+  priority_max: number | null;
   group_defaults: GroupLimits | null;
   groups: Record<string, GroupLimits> | null;
 }
@@ -65,14 +67,24 @@ function limitsOf(row: Row): QueueStats['limits'] {
   const { concurrency, rate_max: max, rate_window: windowMs, group_defaults: groupDefaults } = row;
   const groups = row.groups ?? {};
   const rate = max === null || windowMs === null ? null : { max, windowMs };
-  const none = concurrency === null && rate === null && groupDefaults === null;
+  const priorities = rangeOf(row);
+  const none = [concurrency, rate, priorities, groupDefaults].every((limit) => limit === null);
   if (none && Object.keys(groups).length === 0) return undefined;
   return {
     concurrency,
     rate,
+    priorities,
     groupDefaults: groupDefaults === null ? null : inOrder(groupDefaults),
     groups: Object.fromEntries(Object.entries(groups).map(([key, own]) => [key, inOrder(own)])),
   };
+}
+
+/** Which priorities a queue takes; null for all. */
+export function rangeOf(
+  row: Readonly<Pick<Row, 'priority_min' | 'priority_max'>>,
+): PriorityRange | null {
+  const { priority_min: min, priority_max: max } = row;
+  return min === null || max === null ? null : { min, max };
 }
 
 /** The database orders fields in its own way. */

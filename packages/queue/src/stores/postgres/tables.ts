@@ -102,6 +102,8 @@ create table ${s}.queue_setting (
   concurrency integer,
   rate_max integer,
   rate_window float8,
+  priority_min smallint,
+  priority_max smallint,
   group_defaults jsonb,
   groups jsonb not null default '{}',
   -- Whether any task ever had a key that its start frees: then claims look for them.

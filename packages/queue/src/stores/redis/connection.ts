@@ -1,4 +1,5 @@
 import { QueueError } from '../../errors.js';
+import { priorityRefused } from '../common.js';
 import { openClient, type RedisAddress, type RedisClient } from './client.js';
 import type { Script } from './script.js';
 
@@ -203,6 +204,11 @@ export function refused(error: unknown): unknown {
   const conflict = /TASK_CONFLICT (\S+)/.exec(error.message);
   if (conflict) {
     return new QueueError('QUEUE_TASK_CONFLICT', `There is a task ${conflict[1]} already`);
+  }
+  const range = /PRIORITY_RANGE (\S+) (\S+) (\S+)/.exec(error.message);
+  if (range) {
+    const [priority = 0, min = 0, max = 0] = range.slice(1).map(Number);
+    return priorityRefused({ min, max }, priority);
   }
   return unavailable(error.message, error);
 }

@@ -234,9 +234,12 @@ const NONE: Readonly<Record<TaskState, number>> = {
 
 const BLOCKED_AT = 2;
 
-function toLimits(text: string): QueueLimits {
+function toLimits(text: string | null, range: string | null): QueueLimits | undefined {
+  if (!text && !range) return undefined;
   const none = { concurrency: null, rate: null, groupDefaults: null, groups: {} };
-  return { ...none, ...(JSON.parse(text) as Partial<QueueLimits>) };
+  const [min = 0, max = 0] = (range ?? '').split(' ').map(Number);
+  const priorities = range ? { min, max } : null;
+  return { ...none, ...(JSON.parse(text ?? '{}') as Partial<QueueLimits>), priorities };
 }
 
 function toStats([queue, ...row]: readonly unknown[], now: number): QueueStats {
@@ -245,6 +248,7 @@ function toStats([queue, ...row]: readonly unknown[], now: number): QueueStats {
   const counts = { ...NONE };
   for (const [index, state] of STATES.entries()) counts[state] += numbers[index] ?? 0;
   const blocked = numbers[BLOCKED_AT] ?? 0;
+  const known = toLimits(limits ?? null, (row[6 + STATES.length] as string | null) ?? null);
   return {
     queue: queue as string,
     paused: paused !== null,
@@ -254,7 +258,7 @@ function toStats([queue, ...row]: readonly unknown[], now: number): QueueStats {
     oldestReadyAt: numbers[STATES.length] ?? null,
     now,
     ...(blocked === 0 ? {} : { blocked }),
-    ...(limits ? { limits: toLimits(limits) } : {}),
+    ...(known === undefined ? {} : { limits: known }),
   };
 }
 

@@ -77,13 +77,14 @@ begin
       update ${s}.queue_task x set run_at = v_now where x.id = v_id;
       perform ${s}.queue_arrive_v1(v_id, v_now);
     elsif p_kind = 'reprioritise' then
-      continue when not v_live or t.lease_until is not null;
+      continue when not v_live or t.lease_until is not null or not ${s}.queue_takes_v1(t.queue, p_priority);
       update ${s}.queue_task x set priority = p_priority where x.id = v_id;
     elsif p_kind = 'move' then
       continue when (v_live and (t.lease_until is not null or t.blocked is not null or t.queue = p_to
           or cardinality(t.children) > 0))
         or (not v_live and (f.state <> 'dead' or f.queue = p_to or cardinality(f.children) > 0))
-        or exists (select 1 from ${s}.queue_child c where c.child = v_id);
+        or exists (select 1 from ${s}.queue_child c where c.child = v_id)
+        or not ${s}.queue_takes_v1(p_to, case when v_live then t.priority else f.priority end);
       ${moveText(s)}
     end if;
     v_count := v_count + 1;

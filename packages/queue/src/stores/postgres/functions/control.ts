@@ -15,13 +15,17 @@ begin
   select * into v_old from ${s}.queue_setting q where q.queue = p_queue for update;
   update ${s}.queue_setting q set
     configured = true,
-    governed = q.governed or p_limits <> '{}',
+    governed = q.governed or p_limits - 'priorities' <> '{}',
     paused = coalesce(p_paused, q.paused),
     reason = case when p_paused is null then q.reason when p_paused then p_reason end,
     by = case when p_paused is null then q.by when p_paused then p_by end,
     concurrency = case when p_limits ? 'concurrency' then (p_limits ->> 'concurrency')::integer else q.concurrency end,
     rate_max = case when p_limits ? 'rate' then (p_limits -> 'rate' ->> 'max')::integer else q.rate_max end,
     rate_window = case when p_limits ? 'rate' then v_window else q.rate_window end,
+    priority_min = case when p_limits ? 'priorities' then (p_limits -> 'priorities' ->> 'min')::smallint
+      else q.priority_min end,
+    priority_max = case when p_limits ? 'priorities' then (p_limits -> 'priorities' ->> 'max')::smallint
+      else q.priority_max end,
     group_defaults = case when p_limits ? 'groupDefaults' then nullif(p_limits -> 'groupDefaults', 'null')
       else q.group_defaults end,
     groups = (

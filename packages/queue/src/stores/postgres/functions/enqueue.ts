@@ -13,6 +13,7 @@ returns table (o_ord bigint, o_id uuid) language plpgsql ${PLANNER} as $$
 #variable_conflict use_column
 declare v_now timestamptz := ${s}.queue_now();
 begin
+  ${checkPriorities(s)}
   if cardinality(p_key) > 0 then
     ${takeKeys(s, rowsOf())}
   end if;
@@ -58,6 +59,7 @@ declare
   v_state text := case when v_due <= v_now then 'ready' else 'scheduled' end;
   v_count integer := cardinality(p_id);
 begin
+  if p_priority <> 0 then perform ${s}.queue_check_priority_v1(p_queue, p_priority); end if;
   if v_count = 1 then
     insert into ${s}.queue_task (id, queue, name, state, priority, payload, headers, max_attempts, run_at, enqueued_at,
       keep_completed_ms, keep_dead_ms, tag)
@@ -117,6 +119,7 @@ declare
   v_due timestamptz;
   v_text text;
 begin
+  ${checkPriorities(s)}
   insert into ${s}.queue_setting as q (queue, governed, key_starts)
   select distinct u.queue, true, true = any(p_key_start) from unnest(p_queue) as u(queue) order by 1
   on conflict (queue) do update set governed = true, key_starts = q.key_starts or excluded.key_starts
@@ -229,9 +232,48 @@ end $$;
 `;
 }
 
+/** Refuses what the range of a queue does not have; nothing to look up where no task has a priority, as in most calls. */
+function checkPriorities(s: string): string {
+  return `if p_priority <> '{0}' then
+    perform ${s}.queue_check_priority_v1(n.queue, n.priority) from (
+      select distinct n.queue, n.priority from (${rowsOf()}) n where n.priority <> 0
+    ) n;
+  end if;`;
+}
+
+/** The error of the check, told by this code and the numbers in its message. */
+export const PRIORITY_ERRCODE = 'HFQ01';
+
+function priorityFunctions(s: string): string {
+  return `
+create function ${s}.queue_takes_v1(p_queue text, p_priority smallint) returns boolean language plpgsql as $$
+begin
+  return not exists (
+    select from ${s}.queue_setting q where q.queue = p_queue and p_priority not between q.priority_min and q.priority_max
+  );
+end $$;
+
+create function ${s}.queue_check_priority_v1(p_queue text, p_priority smallint) returns void language plpgsql as $$
+begin
+  if not ${s}.queue_takes_v1(p_queue, p_priority) then
+    raise exception 'PRIORITY_RANGE % % %', p_priority,
+      (select q.priority_min from ${s}.queue_setting q where q.queue = p_queue),
+      (select q.priority_max from ${s}.queue_setting q where q.queue = p_queue)
+      using errcode = '${PRIORITY_ERRCODE}';
+  end if;
+end $$;
+`;
+}
+
 /** Functions that add tasks. */
 export function createEnqueue(s: string): string {
-  return addFunction(s) + enqueueFunction(s) + createEnqueueSet(s) + enqueueSpecialFunction(s);
+  return (
+    priorityFunctions(s) +
+    addFunction(s) +
+    enqueueFunction(s) +
+    createEnqueueSet(s) +
+    enqueueSpecialFunction(s)
+  );
 }
 
 /** Undoes {@link createEnqueue}. */
@@ -239,5 +281,7 @@ export function dropEnqueue(s: string): string {
   return `drop function ${s}.queue_enqueue_special_v1;
 ${dropEnqueueSet(s)}drop function ${s}.queue_enqueue_v1;
 drop function ${s}.queue_add_v1;
+drop function ${s}.queue_check_priority_v1;
+drop function ${s}.queue_takes_v1;
 `;
 }

@@ -2,13 +2,13 @@ import { FITS, LOOK } from './find.js';
 
 /**
  * ARGV: queues, or none for all. Returns now, and for each queue: name, paused, reason, by, whether it has settings, its
- * limits as JSON, counts by state, and since when the oldest of the next to be claimed is due.
+ * limits as JSON, counts by state, since when the oldest of the next to be claimed is due, and its priorities.
  */
 export const STATS: string = `
 local names = #ARGV > 0 and ARGV or redis.call('SMEMBERS', P .. 'queues')
 local all = {}
 for _, q in ipairs(names) do
-  local set = redis.call('HMGET', P .. 'q:' .. q, 'paused', 'reason', 'by', 'configured', 'limits')
+  local set = redis.call('HMGET', P .. 'q:' .. q, 'paused', 'reason', 'by', 'configured', 'limits', 'priorities')
   local stats = {q, set[1], set[2], set[3], set[4], set[5]}
   local ready = P .. 'ready:' .. q
   local list, gone = P .. 'fifo:' .. q, tonumber(redis.call('HGET', P .. 'q:' .. q, 'gone') or 0)
@@ -29,7 +29,7 @@ for _, q in ipairs(names) do
     local t = tasks[id]
     if t and t[STATE] == READY and t[QUEUE] == q and (not oldest or t[RUN] < oldest) then oldest = t[RUN] end
   end
-  stats[14] = oldest
+  stats[14], stats[15] = oldest, set[6]
   all[#all + 1] = stats
 end
 return {now, all}
@@ -58,6 +58,12 @@ local function nextSeq(q)
     end
   end
   return seq
+end
+
+local function takes(q, priority)
+  local range = redis.call('HGET', P .. 'q:' .. q, 'priorities')
+  local least, most = string.match(range or '', '^(%S+) (%S+)$')
+  return not least or (priority >= tonumber(least) and priority <= tonumber(most))
 end
 
 local kinds = {}
@@ -128,7 +134,7 @@ function kinds.promote(id, t)
 end
 function kinds.reprioritise(id, t)
   local state, blocked = t[STATE], t.more and t.more.blocked
-  if state > BLOCKED then return false end
+  if state > BLOCKED or not takes(t[QUEUE], change.priority) then return false end
   leave(id, t)
   t[STATE] = NEW
   t[PRIORITY] = change.priority
@@ -138,7 +144,7 @@ end
 function kinds.move(id, t)
   local from, to, m, state = t[QUEUE], change.queue, t.more or {}, t[STATE]
   if (state ~= READY and state ~= SCHEDULED and state ~= DEAD) or from == to then return false end
-  if (m.parents and #m.parents > 0) or m.children or not takeKey(id, t, to) then return false end
+  if (m.parents and #m.parents > 0) or m.children or not takes(to, t[PRIORITY]) or not takeKey(id, t, to) then return false end
   freeKey(id, t, from)
   leave(id, t)
   t[STATE] = NEW
@@ -193,6 +199,10 @@ for name, value in pairs(patch.groups or {}) do
 end
 if limits.groups and not next(limits.groups) then limits.groups = nil end
 if next(limits) then redis.call('HSET', key, 'limits', cjson.encode(limits)) else redis.call('HDEL', key, 'limits') end
+if patch.priorities == cjson.null then redis.call('HDEL', key, 'priorities')
+elseif patch.priorities then
+  redis.call('HSET', key, 'priorities', string.format('%d %d', patch.priorities.min, patch.priorities.max))
+end
 if patch.rate ~= nil then
   s.rate = windowOf(s.rate or nil, limits.rate)
   if not s.rate then redis.call('HDEL', key, 'rate') end

@@ -179,6 +179,16 @@ local function same(id, row, body)
 end
 for r = 1, #runs do
   local run = runs[r]
+  if run.priority and run.priority ~= 0 then
+    local range = redis.call('HGET', P .. 'q:' .. run.queue, 'priorities')
+    local least, most = string.match(range or '', '^(%S+) (%S+)$')
+    local nearest = least and max(tonumber(least), min(tonumber(most), run.priority)) or run.priority
+    -- The run of a schedule is not refused.
+    if nearest ~= run.priority and not done then
+      return redis.error_reply('PRIORITY_RANGE ' .. run.priority .. ' ' .. range)
+    end
+    run.priority = nearest
+  end
   local ids, n = run.ids or {}, run.count
   local isNew = run.joined and top and ids[1] > top
   if not run.ids then

@@ -3,8 +3,8 @@
  * one slot of a Cluster, so that one script may touch queues, tasks and settings together.
  *
  *   :queues            set     names of the queues that have, or had, anything
- *   :q:<queue>         hash    seq (order of arrival), paused, reason, by, limits, rate, vtime, fair, configured,
- *                              gone, indexed, kept, keptgone
+ *   :q:<queue>         hash    seq (order of arrival), paused, reason, by, limits, rate, priorities (least, space, most),
+ *                              vtime, fair, configured, gone, indexed, kept, keptgone
  *   :meta              hash    task id → a plain task (see below), or what the scripts need of it, packed (constants.ts)
  *   :top               string  the greatest id of 36 characters that ever was in :meta; absent where that is not known
  *   :leases            hash    id of a plain task that is leased → until, since, how long it is kept, worker, queue, name;
