@@ -17,6 +17,7 @@ export type {
 } from './cache.js';
 export type { Clock, Timer } from './clock.js';
 export { jsonSerializer, type Serializer } from './codec.js';
+export { hashOf, hashOfFile, hashOfStream } from './content-key.js';
 export { createCache } from './create-cache.js';
 export type { Duration } from './duration.js';
 export { CacheError, type CacheErrorCode, isCacheError } from './errors.js';

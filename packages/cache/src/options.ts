@@ -313,7 +313,7 @@ const MAX_KEY_LENGTH = 1_024;
 /** Refuses a key that could not be told from another one in every tier. */
 export function checkKey(key: unknown): asserts key is string {
   const ok =
-    typeof key === 'string' && key.length > 0 && key.length <= MAX_KEY_LENGTH && isWellFormed(key);
+    typeof key === 'string' && key.length > 0 && key.length <= MAX_KEY_LENGTH && key.isWellFormed();
   if (!ok) {
     const rule = `a well-formed string of 1 to ${MAX_KEY_LENGTH} characters`;
     throw new CacheError(
@@ -321,16 +321,6 @@ export function checkKey(key: unknown): asserts key is string {
       `Expected \`key\` to be ${rule}, got ${describe(key)}`,
     );
   }
-}
-
-/** `String.prototype.isWellFormed`, which Node 20 has and the types of ES2023 do not. */
-interface WellFormed {
-  isWellFormed(): boolean;
-}
-
-/** Lone surrogates all become the same replacement character in UTF-8: two keys would share one entry. */
-function isWellFormed(key: string): boolean {
-  return (key as unknown as WellFormed).isWellFormed();
 }
 
 /** Refuses malformed options of a write before anything is done. */
