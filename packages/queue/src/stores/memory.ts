@@ -160,7 +160,7 @@ class MemoryStore implements QueueStore {
     return this.#schedules.fire(limit, now, (due, subject) => {
       const range = this.#tasks.queues.get(due.queue)?.priorities ?? null;
       const task = { ...due, priority: nearestPriority(range, due.priority) };
-      if (this.#tasks.add(task, now, new Map()).outcome === 'duplicate') return false;
+      if (this.#tasks.add(task, now, new Map()).outcome !== 'added') return false;
       const { queue, name } = task;
       this.#journal.note({ at: now, type: 'schedule.fired', queue, subject, name });
       this.#wake(queue);

@@ -98,7 +98,7 @@ class PostgresStore implements QueueStore<PostgresTransaction> {
     this.#exchanger = new Exchanger(this.#runner, schema);
     this.#journal = new Journal(this.#runner, schema);
     this.#vacuum = new Vacuum(db, schema);
-    this.#schedules = new Schedules(db, this.#runner, this.#enqueuer, schema);
+    this.#schedules = new Schedules(this.#runner, this.#enqueuer, schema);
   }
 
   async migrate(): Promise<void> {

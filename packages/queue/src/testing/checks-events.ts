@@ -58,6 +58,22 @@ export const eventChecks: readonly Check[] = [
     },
   },
   {
+    title: 'tells of a last lease that ran out, then of the death, then of the drained queue',
+    needs: 'events',
+    async run(kit, expect) {
+      const ids = await kit.addAll({ maxAttempts: 1 }, { maxAttempts: 1 });
+      await kit.claim('w', 2);
+      await kit.lapse();
+      const { events } = await read(kit, { types: ['task.lapsed', 'task.dead', 'queue.drained'] });
+      for (const id of ids) {
+        const story = events.filter(({ subject }) => subject === id).map(({ type }) => type);
+        expect(story).toEqual(['task.lapsed', 'task.dead']);
+      }
+      expect(events.map(({ type }) => type).indexOf('queue.drained')).toBe(4);
+      expect(events.length).toBe(5);
+    },
+  },
+  {
     title: 'goes on after a cursor without gaps or doubles, filtered or not',
     needs: 'events',
     async run(kit, expect) {

@@ -247,6 +247,15 @@ export const lifeChecks: readonly Check[] = [
     },
   },
   {
+    title: 'says the time by its own clock, also of a queue that it knows nothing of',
+    async run(kit, expect) {
+      await kit.harness.advance(86_400_000);
+      const { now } = await kit.exchange('clock');
+      const [stats] = await kit.store.stats(['nothing']);
+      expect(Math.abs((stats?.now ?? 0) - now) < 3_600_000).toBe(true);
+    },
+  },
+  {
     title: 'refuses every call after it was closed',
     async run(kit, expect) {
       await kit.store.close();

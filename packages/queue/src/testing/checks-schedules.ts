@@ -173,6 +173,39 @@ export const scheduleChecks: readonly Check[] = [
     },
   },
   {
+    title: 'fires first what was due first, also where there is more than a sweep may fire',
+    needs: 'schedules',
+    async run(kit, expect) {
+      await moveTo(kit, '2026-01-01T12:00:30Z');
+      for (const [id, everyMs] of [
+        ['late', 5],
+        ['soon', 2],
+        ['next', 3],
+      ] as const)
+        await put(kit, { id, timing: { everyMs: everyMs * MINUTE, anchorMs: 0 } });
+      await moveTo(kit, '2026-01-01T12:30:30Z');
+      await kit.store.sweep(1);
+      await kit.store.sweep(2);
+      const order = (await kit.claim('w', 9)).map(({ headers }) => headers['schedule-id']);
+      expect(order).toEqual(['soon', 'next', 'late']);
+    },
+  },
+  {
+    title: 'counts as runs the tasks that were added, not those that a run replaced',
+    needs: 'schedules',
+    async run(kit, expect) {
+      if (kit.store.traits.features?.includes('dedup') !== true) return;
+      const { id: _, when: __, queue: ___, ...task } = kit.task();
+      const key = { value: 'k', ttlMs: 0, mode: 'replace' as const };
+      await put(kit, { task: { ...task, key } });
+      await kit.harness.advance(MINUTE);
+      expect((await kit.store.sweep(100)).fired).toBe(1);
+      await kit.harness.advance(MINUTE);
+      expect((await kit.store.sweep(100)).fired ?? 0).toBe(0);
+      expect((await kit.store.schedules?.({}))?.map(({ runs }) => runs)).toEqual([1]);
+    },
+  },
+  {
     title: 'does not start a run while the one before is live, where its key says so',
     needs: 'schedules',
     async run(kit, expect) {

@@ -1,17 +1,20 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type ClaimedTask,
   memoryStore,
   type QueueStats,
   type TaskRecord,
 } from '../../src/index.js';
-import { virtualClock } from '../../src/testing.js';
+import { scaled } from '../chaos/support/scale.js';
+import { everyStore, type StoreSource } from './every-store.js';
+import { steps } from './model/arbitrary.js';
 import { Side } from './model/side.js';
-import { type Step, steps } from './model/steps.js';
+import type { Step } from './model/steps.js';
 
 const FEATURES = memoryStore().traits.features ?? [];
-const RUNS = Number(process.env.MODEL_RUNS ?? 60);
+/** Others are looked at by way of a server, or of an embedded one. */
+const runsOf = (kind: string): number => (kind === 'memory' ? 60 : scaled(12, 150));
 
 /** What a store looks like after a step. */
 interface View {
@@ -24,24 +27,30 @@ interface View {
   readonly holds: (task: TaskRecord) => boolean;
 }
 
-/** Does random steps on a memory store and looks at it after each. */
+/** Does random steps on a store and looks at it after each. */
 async function afterEachStep(
+  source: StoreSource,
   list: readonly Step[],
   look: (view: View) => void,
   prepare: (side: Side) => Promise<void> = async () => undefined,
 ): Promise<void> {
-  const clock = virtualClock();
-  const store = memoryStore({ clock });
-  const side = new Side(store, (ms) => clock.advance(ms));
-  await prepare(side);
-  for (const step of list) {
-    const ids = step.do === 'enqueue' ? step.tasks.map(() => side.kit.task().id) : [];
-    const before = side.claims.length;
-    await side.run(step, ids);
-    const tasks = await store.find({}, { order: 'oldest', limit: 1_000 });
-    const stats = await store.stats(['q', 'r']);
-    const holds = ({ id, epoch }: TaskRecord): boolean => epoch === 0 || !side.freedOnStart.has(id);
-    look({ now: clock.now(), tasks, stats, claimed: side.claims.slice(before), holds });
+  const { store, advance, close } = await source.create();
+  const side = new Side(store, advance);
+  try {
+    await prepare(side);
+    for (const step of list) {
+      const ids = step.do === 'enqueue' ? step.tasks.map(() => side.kit.task().id) : [];
+      const before = side.claims.length;
+      await side.run(step, ids);
+      const tasks = await side.tasks();
+      const stats = await store.stats(['q', 'r']);
+      const now = stats[0]?.now ?? 0;
+      const holds = ({ id, epoch }: TaskRecord): boolean =>
+        epoch === 0 || !side.freedOnStart.has(id);
+      look({ now, tasks, stats, claimed: side.claims.slice(before), holds });
+    }
+  } finally {
+    await close();
   }
 }
 
@@ -78,23 +87,6 @@ function checkCounts({ tasks, stats }: View): void {
   }
 }
 
-it('keeps its promises whatever is asked of it', async () => {
-  const property = fc.asyncProperty(steps(FEATURES), (list) =>
-    afterEachStep(list, (view) => {
-      const { tasks } = view;
-      const byId = new Map(tasks.map((task) => [task.id, task]));
-      for (const task of tasks) checkTask(task, byId);
-      const keyed = tasks.filter((task) => isLive(task) && task.key !== null && view.holds(task));
-      const keys = keyed.map((task) => `${task.queue} ${task.key}`);
-      expect(new Set(keys).size, 'one live task a key').toBe(keys.length);
-      checkCounts(view);
-      for (const [name, busy] of busyByGroup(tasks))
-        if (/ s\d$/.test(name)) expect(busy, `strict ${name}`).toBe(1);
-    }),
-  );
-  await fc.assert(property, { numRuns: RUNS });
-}, 60_000);
-
 /** Longer than a lease, so that leases lapse within a window. */
 const WINDOW_MS = 15_000;
 const QUEUE = { concurrency: 3, rate: { max: 5, windowMs: WINDOW_MS } };
@@ -119,22 +111,60 @@ class Starts {
   }
 }
 
-it('never exceeds a cap or a rate, whatever is asked of it', async () => {
-  const limit = async ({ kit }: Side): Promise<void> => {
-    for (const queue of ['q', 'r'])
-      await kit.store.control(queue, { ...QUEUE, groupDefaults: GROUP });
-  };
-  const property = fc.asyncProperty(steps(FEATURES), async (list) => {
-    const starts = new Starts();
-    const uncontrolled = list.filter((step) => step.do !== 'control');
-    const look = (view: View): void => {
-      starts.check(view);
-      for (const [name, busy] of busyByGroup(view.tasks))
-        expect(busy, name).toBeLessThanOrEqual(GROUP.concurrency);
-      for (const { counts } of view.stats)
-        expect(counts.leased).toBeLessThanOrEqual(QUEUE.concurrency);
-    };
-    await afterEachStep(uncontrolled, look, limit);
+/** Promises that hold after every step. */
+function checkPromises(view: View): void {
+  const { tasks } = view;
+  const byId = new Map(tasks.map((task) => [task.id, task]));
+  for (const task of tasks) checkTask(task, byId);
+  const keyed = tasks.filter((task) => isLive(task) && task.key !== null && view.holds(task));
+  const keys = keyed.map((task) => `${task.queue} ${task.key}`);
+  expect(new Set(keys).size, 'one live task a key').toBe(keys.length);
+  checkCounts(view);
+  for (const [name, busy] of busyByGroup(tasks))
+    if (/ s\d$/.test(name)) expect(busy, `strict ${name}`).toBe(1);
+}
+
+/** Limits both queues, and their groups. */
+async function limit({ kit }: Side): Promise<void> {
+  for (const queue of ['q', 'r'])
+    await kit.store.control(queue, { ...QUEUE, groupDefaults: GROUP });
+}
+
+function checkLimits(view: View): void {
+  for (const [name, busy] of busyByGroup(view.tasks))
+    expect(busy, name).toBeLessThanOrEqual(GROUP.concurrency);
+  for (const { counts } of view.stats) expect(counts.leased).toBeLessThanOrEqual(QUEUE.concurrency);
+}
+
+for (const kind of everyStore) {
+  describe.skipIf(!kind.available)(kind.name, () => {
+    const numRuns = runsOf(kind.name);
+    let source: StoreSource;
+    beforeAll(async () => {
+      source = await kind.open();
+    });
+    afterAll(async () => {
+      await source?.close();
+    });
+
+    it('keeps its promises whatever is asked of it', async () => {
+      const property = fc.asyncProperty(steps(FEATURES), (list) =>
+        afterEachStep(source, list, checkPromises),
+      );
+      await fc.assert(property, { numRuns });
+    }, 300_000);
+
+    it('never exceeds a cap or a rate, whatever is asked of it', async () => {
+      const property = fc.asyncProperty(steps(FEATURES), async (list) => {
+        const starts = new Starts();
+        const uncontrolled = list.filter((step) => step.do !== 'control');
+        const look = (view: View): void => {
+          starts.check(view);
+          checkLimits(view);
+        };
+        await afterEachStep(source, uncontrolled, look, limit);
+      });
+      await fc.assert(property, { numRuns });
+    }, 300_000);
   });
-  await fc.assert(property, { numRuns: RUNS });
-}, 60_000);
+}

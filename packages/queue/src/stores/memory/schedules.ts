@@ -65,9 +65,9 @@ export class MemorySchedules {
 
   /** Fires at most `limit` due schedules. `add` enqueues a task and says whether it was added. */
   fire(limit: number, now: number, add: (task: NewTask, schedule: string) => boolean): number {
-    const due = [...this.#byName.values()].filter(
-      ({ nextRunAt }) => nextRunAt !== null && nextRunAt <= now,
-    );
+    const due = [...this.#byName.values()]
+      .filter(({ nextRunAt }) => nextRunAt !== null && nextRunAt <= now)
+      .sort(firesBefore);
     let fired = 0;
     for (const kept of due.slice(0, limit)) {
       const { runs, next } = planRuns(kept, now);
@@ -81,6 +81,12 @@ export class MemorySchedules {
     }
     return fired;
   }
+}
+
+/** What was due first comes first. */
+function firesBefore(a: Kept, b: Kept): number {
+  const [at, bt] = [a.nextRunAt ?? 0, b.nextRunAt ?? 0];
+  return at === bt ? (nameOf(a) < nameOf(b) ? -1 : 1) : at - bt;
 }
 
 function nameOf({ queue, id }: { queue: string; id: string }): string {

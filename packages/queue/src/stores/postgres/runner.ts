@@ -21,6 +21,15 @@ export class Runner {
     return this.#db.query<Row>(text, values, options).catch(explained);
   }
 
+  /** The store's clock. */
+  async now(schema: string, tx?: PostgresTransaction): Promise<number> {
+    const text = `select ${schema}.queue_ms(${schema}.queue_now()) as now`;
+    const { rows } = await this.query<{ now: number }>({ text, values: [] }, undefined, tx);
+    const [row] = rows;
+    if (row === undefined) throw new QueueError('QUEUE_STORE_UNAVAILABLE', 'There was no time');
+    return row.now;
+  }
+
   /** A transaction of the store's own. */
   transaction<T>(fn: (tx: SqlTransaction) => Promise<T>): Promise<T> {
     return this.#db.transaction(fn).catch(explained);

@@ -1,4 +1,4 @@
-import type { SqlDatabase, SqlTransaction } from '@holdfast/sql';
+import type { SqlTransaction } from '@holdfast/sql';
 import { firstRun, planRuns } from '../../schedule/plan.js';
 import type {
   NewSchedule,
@@ -10,7 +10,7 @@ import type {
 import { uuidv7 } from '../../uuid.js';
 import { nearestPriority } from '../common.js';
 import type { Enqueuer } from './enqueuer.js';
-import { explained, type Runner } from './runner.js';
+import type { Runner } from './runner.js';
 import { rangeOf } from './stats.js';
 
 interface Row extends Record<string, unknown> {
@@ -28,13 +28,11 @@ interface DueRow extends Row {
 
 /** Schedules as rows. Whoever moves the next run of one on, from the time it had, enqueues its tasks. */
 export class Schedules {
-  readonly #db: SqlDatabase;
   readonly #runner: Runner;
   readonly #enqueuer: Enqueuer;
   readonly #schema: string;
 
-  constructor(db: SqlDatabase, runner: Runner, enqueuer: Enqueuer, schema: string) {
-    this.#db = db;
+  constructor(runner: Runner, enqueuer: Enqueuer, schema: string) {
     this.#runner = runner;
     this.#enqueuer = enqueuer;
     this.#schema = schema;
@@ -42,7 +40,7 @@ export class Schedules {
 
   apply(ops: readonly ScheduleOp[]): Promise<(ScheduleRecord | null)[]> {
     return this.#runner.transaction(async (tx) => {
-      const now = await this.#now(tx);
+      const now = await this.#runner.now(this.#schema, tx);
       // What is wrong with a timing is found before anything is changed.
       for (const op of ops) if (op.kind === 'upsert') firstRun(op.schedule, now);
       const records: (ScheduleRecord | null)[] = [];
@@ -63,11 +61,12 @@ export class Schedules {
 
   /** Fires at most `limit` due schedules; how many tasks were added. */
   async fire(limit: number): Promise<number> {
-    const now = await this.#now(this.#db).catch(explained);
+    const now = await this.#runner.now(this.#schema);
     const { rows } = await this.#runner.query<DueRow>({
       text: `select d.*, q.priority_min, q.priority_max from ${this.#schema}.queue_schedule d
         left join ${this.#schema}.queue_setting q on q.queue = d.queue
-        where d.next_run_at <= $1 order by d.next_run_at limit $2`,
+        where d.next_run_at <= $1
+        order by d.next_run_at, d.queue collate "C", d.id collate "C" limit $2`,
       values: [now, limit],
     });
     let fired = 0;
@@ -138,12 +137,6 @@ export class Schedules {
       [queue, id, JSON.stringify(definition), paused, nextRunAt, lastRunAt, runs],
     );
     return record;
-  }
-
-  async #now(executor: Pick<SqlDatabase, 'query'>): Promise<number> {
-    const text = `select ${this.#schema}.queue_ms(${this.#schema}.queue_now()) as now`;
-    const { rows } = await executor.query<{ now: number }>(text);
-    return rows[0]?.now ?? Date.now();
   }
 }
 

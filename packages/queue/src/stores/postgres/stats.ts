@@ -38,14 +38,18 @@ export async function readStats(
   const { rows } = await runner.query<Row>(statsStatement(schema, queues));
   const found = rows.map(toStats);
   const known = new Set(found.map((stats) => stats.queue));
-  const now = found[0]?.now ?? Date.now();
-  for (const queue of queues ?? []) {
-    if (known.has(queue)) continue;
-    known.add(queue);
+  const missing = [...new Set(queues)].filter((queue) => !known.has(queue));
+  if (missing.length === 0) return inNameOrder(found);
+  const now = found[0]?.now ?? (await runner.now(schema));
+  for (const queue of missing) {
     const settings = { paused: false, pausedReason: null, pausedBy: null };
     found.push({ queue, ...settings, counts: { ...NO_TASKS }, oldestReadyAt: null, now });
   }
-  return found.sort((a, b) => (a.queue < b.queue ? -1 : 1));
+  return inNameOrder(found);
+}
+
+function inNameOrder(stats: QueueStats[]): QueueStats[] {
+  return stats.sort((a, b) => (a.queue < b.queue ? -1 : 1));
 }
 
 function toStats(row: Row): QueueStats {

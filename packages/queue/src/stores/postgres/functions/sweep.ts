@@ -22,9 +22,10 @@ returns table (o_kind text, o_id uuid, o_queue text, o_name text, o_count bigint
 #variable_conflict use_column
 declare
   v_now timestamptz := ${s}.queue_now();
+  v_ended text[] := '{}';
   r record;
 begin
-  return query
+  for r in
   with late as materialized (
     select t.* ${late('t.ctid as place, t.attempts >= t.max_attempts as last', 'not t.special', locked)} limit p_limit
   ), gone as (
@@ -38,9 +39,10 @@ begin
     where t.ctid = any(array(select l.place from late l where not l.last))
     returning t.id, t.queue, t.name, t.epoch, t.seq, t.started_at
   ), lapses as (
-    ${noted(s, "'task.lapsed'", 'select queue, id, name, epoch, seq as ord from back union all select queue, id, name, epoch, seq from gone')}
+    ${noted(s, "'task.lapsed'", 'select queue, id, name, epoch, seq as ord from back union all select queue, id, name, epoch, seq from gone')} returning 1
   ), deaths as (
-    ${noted(s, "'task.dead'", 'select queue, id, name, epoch, seq as ord from gone')}
+    -- Parts of a statement have no order of their own: this one waits for the other.
+    ${noted(s, "'task.dead'", 'select queue, id, name, epoch, seq as ord from gone where (select count(*) from lapses) > 0')}
   ), repeated as (
     ${ran(s, 'failed', 'select queue, started_at from back')}
   ), counted as (
@@ -52,10 +54,18 @@ begin
       where q.concurrency is not null and q.queue in (select gone.queue from gone)
     ) q
   )
-  select 'lapsed', back.id, back.queue, back.name, (select count(*) from woken) from back
+  select 'lapsed' as kind, back.id, back.queue, back.name, (select count(*) from woken) from back
   union all
-  select 'died', gone.id, gone.queue, gone.name, (select count(*) from woken) from gone;
-
+  select 'died', gone.id, gone.queue, gone.name, (select count(*) from woken) from gone
+  loop
+    if r.kind = 'died' and not r.queue = any(v_ended) then v_ended := array_append(v_ended, r.queue); end if;
+    o_kind := r.kind;
+    o_id := r.id;
+    o_queue := r.queue;
+    o_name := r.name;
+    return next;
+  end loop;
+  perform ${s}.queue_drained_v1(e.queue, v_now) from unnest(v_ended) as e(queue);
   perform 1 from ${s}.queue_setting q where q.governed and (
     q.queue in (select t.queue ${late('t.queue', 't.special', 'offset 0')})
     or exists (select 1 from ${s}.queue_finished f where f.expires_at <= v_now and f.queue = q.queue and f.slot))

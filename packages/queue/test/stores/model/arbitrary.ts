@@ -1,0 +1,204 @@
+import fc from 'fast-check';
+import type { QueuePatch, Settlement, StoreFeature, TaskState } from '../../../src/index.js';
+import type { Step, StepFilter, StepSchedule, StepTask } from './steps.js';
+
+/** Where the clocks of the stores under test begin. */
+const START = Date.UTC(2026, 0, 1);
+
+type Features = ReadonlySet<StoreFeature>;
+
+const queue = fc.constantFrom('q', 'r');
+const worker = fc.constantFrom('a', 'b');
+const name = fc.constantFrom('t', 'u');
+const error = fc.constantFrom('Error', 'TypeError');
+const delay = fc.constantFrom(0, 0, 1_000, 7_000);
+const limit = fc.constantFrom(1, 2, 10);
+const pick = fc.nat();
+const outcome = fc.constantFrom<Settlement['outcome']>('completed', 'retry', 'dead', 'released');
+const nothing = fc.constant(undefined);
+/** One time in so many. */
+const rare = <T>(arbitrary: fc.Arbitrary<T>, times: number): fc.Arbitrary<T | undefined> =>
+  fc.oneof({ weight: times - 1, arbitrary: nothing }, { weight: 1, arbitrary });
+const as = <Name extends Step['do']>(step: Name): fc.Arbitrary<Name> => fc.constant(step);
+
+function taskOf(features: Features): fc.Arbitrary<StepTask> {
+  const key = fc.record(
+    {
+      value: fc.constantFrom('k0', 'k1', 'k2'),
+      ttlMs: fc.constantFrom(0, 8_000),
+      ...(features.has('dedup')
+        ? {
+            mode: fc.constantFrom('ignore' as const, 'replace' as const, 'merge' as const),
+            freeOnFailure: fc.boolean(),
+            freeOnStart: fc.boolean(),
+            maxMergedChars: fc.constant(8),
+          }
+        : {}),
+    },
+    { requiredKeys: ['value', 'ttlMs'] },
+  );
+  const group = fc.oneof(
+    fc.record({ key: fc.constantFrom('g0', 'g1'), weight: fc.constantFrom(1, 2) }),
+    fc.record({
+      key: fc.constantFrom('s0', 's1'),
+      strict: fc.constantFrom('skip' as const, 'block' as const),
+    }),
+  );
+  return fc.record({
+    queue,
+    name,
+    priority: fc.integer({ min: -1, max: 1 }),
+    delay,
+    key: rare(key, 2),
+    max: fc.integer({ min: 1, max: 3 }),
+    keep: fc.constantFrom(0, 9_000),
+    group: features.has('groups') ? rare(group, 2) : nothing,
+    waits: features.has('flows')
+      ? fc.oneof(
+          { weight: 3, arbitrary: fc.constant([]) },
+          { weight: 1, arbitrary: fc.uniqueArray(fc.nat({ max: 3 }), { maxLength: 2 }) },
+        )
+      : fc.constant([]),
+    onFailure: fc.constantFrom('fail' as const, 'ignore' as const),
+  });
+}
+
+function patchOf(features: Features): fc.Arbitrary<QueuePatch> {
+  const most = fc.constantFrom(null, 1, 2);
+  const rate = fc.constantFrom(null, { max: 2, windowMs: 5_000 });
+  const pausing = { paused: fc.boolean(), reason: fc.constant('why'), by: fc.constant('ann') };
+  const parts: fc.Arbitrary<QueuePatch>[] = [fc.record(pausing, { requiredKeys: ['paused'] })];
+  if (features.has('limits')) parts.push(fc.record({ concurrency: most }), fc.record({ rate }));
+  if (features.has('groups')) {
+    const limits = fc.record({ concurrency: most, rate });
+    parts.push(
+      fc.record({ groupDefaults: limits }),
+      fc.record({ groups: fc.record({ g0: fc.option(limits) }) }),
+    );
+  }
+  return fc.oneof(...parts);
+}
+
+const states = ['ready', 'scheduled', 'leased', 'completed', 'dead', 'cancelled'] as const;
+const time = fc.constantFrom(0, 6_000, 20_000, 60_000).map((ms) => START + ms);
+
+function filterOf(features: Features): fc.Arbitrary<StepFilter> {
+  const parts = fc.record(
+    {
+      queue,
+      name,
+      states: fc.uniqueArray(fc.constantFrom<TaskState>(...states), { minLength: 1 }),
+      ...(features.has('filters')
+        ? {
+            group: fc.constantFrom('g0', 's0'),
+            blockedBy: fc.constantFrom('children' as const, 'group' as const, 'none' as const),
+            error,
+            finishedFrom: time,
+            finishedTo: time,
+          }
+        : {}),
+    },
+    { requiredKeys: [] },
+  );
+  return fc.record({
+    parts: fc.oneof(
+      { weight: 2, arbitrary: fc.record({ queue }, { requiredKeys: [] }) },
+      { weight: 3, arbitrary: parts },
+    ),
+    ids: rare(fc.array(pick, { maxLength: 4 }), 8),
+    childrenOf: features.has('flows') ? rare(pick, 8) : nothing,
+  });
+}
+
+function scheduleOf(features: Features): fc.Arbitrary<StepSchedule> {
+  const task = taskOf(features).map(({ queue: _, delay: __, ...rest }) => rest);
+  return fc.record({
+    timing: fc.constantFrom<StepSchedule['timing']>(
+      { everyMs: 3_000, anchorMs: 0 },
+      { everyMs: 7_000, anchorMs: START },
+      { cron: '*/5 * * * * *', timeZone: 'UTC' },
+      { cron: '* * * * *', timeZone: 'Asia/Kolkata' },
+    ),
+    missed: fc.constantFrom<StepSchedule['missed']>(
+      { policy: 'once' },
+      { policy: 'skip', graceMs: 1_500 },
+      { policy: 'all', max: 2 },
+    ),
+    untilMs: rare(
+      fc.constantFrom(12_000, 40_000).map((ms) => START + ms),
+      4,
+    ),
+    task,
+  });
+}
+
+type Weighted = fc.WeightedArbitrary<Step>;
+
+/** Tasks and leases. */
+function dailySteps(features: Features): Weighted[] {
+  const tasks = fc.array(taskOf(features), { minLength: 1, maxLength: 4 });
+  const ends = fc.record({ pick, outcome, delay, error });
+  const progress = features.has('progress') ? rare(fc.constantFrom('1', '{"a":2}'), 2) : nothing;
+  const extensions = fc.record({ pick, progress });
+  const some = { minLength: 1, maxLength: 3 };
+  const queues = fc.uniqueArray(queue, { minLength: 1 });
+  const claims = fc.integer({ min: 1, max: 4 });
+  const ms = fc.constantFrom(1, 1_000, 6_000, 10_000);
+  return [
+    { weight: 4, arbitrary: fc.record({ do: as('enqueue'), tasks }) },
+    { weight: 5, arbitrary: fc.record({ do: as('claim'), worker, limit: claims, queues }) },
+    { weight: 4, arbitrary: fc.record({ do: as('settle'), worker, picks: fc.array(ends, some) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ do: as('extend'), worker, picks: fc.array(extensions, some) }),
+    },
+    { weight: 3, arbitrary: fc.record({ do: as('advance'), ms }) },
+    { weight: features.has('schedules') ? 4 : 2, arbitrary: fc.record({ do: as('sweep') }) },
+  ];
+}
+
+/** What operators do. */
+function rareSteps(features: Features): Weighted[] {
+  const filter = filterOf(features);
+  const alteration = fc.record({
+    do: as('alter'),
+    kind: fc.constantFrom('redrive' as const, 'cancel' as const, 'remove' as const),
+    filter,
+    limit,
+    more: features.has('cancel') && features.has('redrive') ? fc.boolean() : fc.constant(false),
+  });
+  const order = fc.constantFrom('newest' as const, 'oldest' as const);
+  const steps: Weighted[] = [
+    { weight: 1, arbitrary: alteration },
+    { weight: 1, arbitrary: fc.record({ do: as('control'), queue, patch: patchOf(features) }) },
+    { weight: 1, arbitrary: fc.record({ do: as('find'), filter, order, limit }) },
+  ];
+  if (features.has('edits')) {
+    const kinds: ('promote' | 'reprioritise' | 'move')[] = ['promote', 'reprioritise'];
+    if (features.has('move')) kinds.push('move');
+    const kind = fc.constantFrom(...kinds);
+    steps.push({ weight: 1, arbitrary: fc.record({ do: as('edit'), kind, queue, limit }) });
+  }
+  if (features.has('schedules')) {
+    const op = fc.record({
+      kind: fc.constantFrom(
+        ...['upsert' as const, 'upsert' as const, 'pause' as const, 'resume' as const],
+        'remove' as const,
+      ),
+      queue,
+      id: fc.constantFrom('x', 'y'),
+      schedule: scheduleOf(features),
+    });
+    const ops = fc.array(op, { minLength: 1, maxLength: 2 });
+    steps.push({ weight: 3, arbitrary: fc.record({ do: as('schedule'), ops }) });
+  }
+  return steps;
+}
+
+/** Random steps within the features; `length` of them, or 5 to 60. */
+export function steps(list: readonly StoreFeature[], length?: number): fc.Arbitrary<Step[]> {
+  const features = new Set(list);
+  const step = fc.oneof(...dailySteps(features), ...rareSteps(features));
+  const [minLength, maxLength] = length === undefined ? [5, 60] : [length, length];
+  return fc.array(step, { minLength, maxLength });
+}
