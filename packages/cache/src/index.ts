@@ -16,7 +16,6 @@ export type {
   WrapOptions,
 } from './cache.js';
 export type { Clock, Timer } from './clock.js';
-export { jsonSerializer, type Serializer } from './codec.js';
 export { hashOf, hashOfFile, hashOfStream } from './content-key.js';
 export { createCache } from './create-cache.js';
 export type { Duration } from './duration.js';
@@ -29,6 +28,11 @@ export type {
   ResilienceOptions,
   SetOptions,
 } from './options.js';
+export { type Compression, type CompressOptions, compress } from './serializers/compress.js';
+export { jsonSerializer } from './serializers/json.js';
+export { type MessagePack, msgpackSerializer } from './serializers/msgpack.js';
+export type { Serializer } from './serializers/serializer.js';
+export { v8Serializer } from './serializers/v8.js';
 export type { CacheStats, L1Stats, L2Stats, LoadStats } from './stats.js';
 export type {
   CacheStore,

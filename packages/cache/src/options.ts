@@ -1,8 +1,9 @@
 import { type Clock, systemClock } from './clock.js';
-import { jsonSerializer, type Serializer } from './codec.js';
 import { type Duration, durationMs } from './duration.js';
 import { CacheError } from './errors.js';
 import { type Logger, silentLogger } from './logger.js';
+import { jsonSerializer } from './serializers/json.js';
+import type { Serializer } from './serializers/serializer.js';
 import type { CacheStore } from './store.js';
 
 /** How the memory of this process decides what to keep. */
