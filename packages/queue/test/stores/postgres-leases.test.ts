@@ -95,3 +95,30 @@ it.skipIf(server === undefined)(
     expect(await kit.store.sweep(100)).toMatchObject({ lapsed: 0, fired: 1 });
   },
 );
+
+it.skipIf(server === undefined)(
+  "no lease runs out, and those of the dead do, while a caller's transaction that enqueued into a group is open",
+  async () => {
+    const kit = new Kit(await frozenStore(db));
+    for (const group of [{ key: 'a' }, undefined]) await kit.add({ group });
+    await kit.add({ queue: 'other', group: { key: 'a' } });
+    await kit.add({ queue: 'other' });
+    const extend = (await kit.claim('w', 2)).map(({ id, epoch }) => ({ id, epoch }));
+    await kit.exchange('dead', { claim: 2, queues: ['other'] });
+    await kit.harness.advance(LEASE_MS - 1);
+    await db.transaction(async (tx) => {
+      await kit.store.enqueue([kit.task({ group: { key: 'a' } })], { tx });
+      const { extended } = await kit.exchange('w', { extend, claim: 0 });
+      expect(extended).toEqual(['ok', 'ok']);
+      await kit.harness.advance(2);
+      expect((await kit.store.sweep(100)).lapsed).toBe(2);
+    });
+    await kit.harness.advance(LEASE_MS);
+    await db.transaction(async (tx) => {
+      await kit.store.enqueue([kit.task({ group: { key: 'a' } })], { tx });
+      // The lock is not to be had, for that of the group.
+      expect((await kit.store.sweep(100)).lapsed).toBe(1);
+    });
+    expect((await kit.store.sweep(100)).lapsed).toBe(1);
+  },
+);

@@ -42,6 +42,7 @@ declare
   v_at timestamptz;
   v_setting ${s}.queue_setting;
   v_places tid[];
+  v_lapsed uuid[] := '{}';
   v_extended integer[] := '{}';
   v_renewed uuid[] := '{}';
   v_ended text[] := '{}';
@@ -52,8 +53,12 @@ declare
 begin
   v_governed := exists (select 1 from ${s}.queue_setting q where q.governed);
   if v_governed then
-    perform 1 from ${s}.queue_setting q where q.governed and (q.queue = any(c_queue)
-      or q.queue in (select t.queue from ${s}.queue_task t where t.id = any(d_id || s_id || x_id)))
+    -- An extension changes nothing that the lock is for, unless the lease lapsed: a caller's transaction that holds the
+    -- lock for long costs nobody a lease.
+    v_lapsed := array(
+      select t.id from ${s}.queue_task t where t.id = any(x_id) and t.lease_until is null);
+    perform 1 from ${s}.queue_setting q where q.governed and (c_limit > 0 and q.queue = any(c_queue)
+      or q.queue in (select t.queue from ${s}.queue_task t where t.id = any(d_id || s_id || v_lapsed)))
     order by q.queue for update;
     -- It may have waited: leases and rates begin now.
     v_now := ${s}.queue_now();
@@ -136,6 +141,8 @@ function extendedText(s: string): string {
         where t.id = x.id and t.epoch = x.epoch and t.holder = p_worker for update
       ) t order by x.ord
     loop
+      -- It lapsed a moment ago, and the lock was not taken for it.
+      continue when r.lease_until is null and v_governed and r.id <> all(v_lapsed);
       -- A lapsed lease that comes back counts against the concurrency of its queue.
       continue when r.lease_until is null and exists (
         select 1 from ${s}.queue_setting q where q.queue = r.queue and q.concurrency

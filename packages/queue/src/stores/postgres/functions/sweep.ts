@@ -23,6 +23,8 @@ returns table (o_kind text, o_id uuid, o_queue text, o_name text, o_count bigint
 declare
   v_now timestamptz := ${s}.queue_now();
   v_ended text[] := '{}';
+  v_patience text := current_setting('lock_timeout');
+  v_busy text[] := '{}';
   r record;
 begin
   for r in
@@ -66,12 +68,9 @@ begin
     return next;
   end loop;
   perform ${s}.queue_drained_v1(e.queue, v_now) from unnest(v_ended) as e(queue);
-  perform 1 from ${s}.queue_setting q where q.governed and (
-    q.queue in (select t.queue ${late('t.queue', 't.special', 'offset 0')})
-    or exists (select 1 from ${s}.queue_finished f where f.expires_at <= v_now and f.queue = q.queue and f.slot))
-  order by q.queue for update;
+  ${lockText(s, `select t.queue ${late('t.queue', 't.special', 'offset 0')}`)}
   for r in
-    select t.* ${late('t.*', 't.special', locked)} limit p_limit
+    select t.* ${late('t.*', 't.special and t.queue <> all(v_busy)', locked)} limit p_limit
   loop
     -- Once is enough for a task with several rows of leases: that of its claim, and those of its extensions.
     continue when not exists (select from ${s}.queue_task t where t.id = r.id and t.lease_until <= v_now);
@@ -110,10 +109,31 @@ export function dropSweep(s: string): string {
   return `drop function ${s}.queue_sweep_v1;\n`;
 }
 
+/**
+ * Locks the governed queues that have something to be swept. One that stays locked, as by a caller's transaction that
+ * is open for long, is left to the next sweep: the others do not wait for it.
+ */
+function lockText(s: string, late: string): string {
+  return `perform set_config('lock_timeout', '1s', true);
+  for r in
+    select q.queue from ${s}.queue_setting q where q.governed and (
+      q.queue in (${late})
+      or exists (select 1 from ${s}.queue_finished f where f.expires_at <= v_now and f.queue = q.queue and f.slot))
+    order by q.queue
+  loop
+    begin
+      perform 1 from ${s}.queue_setting q where q.queue = r.queue for update;
+    exception when lock_not_available then
+      v_busy := array_append(v_busy, r.queue);
+    end;
+  end loop;
+  perform set_config('lock_timeout', v_patience, true);`;
+}
+
 function pruneText(s: string): string {
   return `for r in
     select f.id, f.queue, f.grp from ${s}.queue_finished f
-    where f.expires_at <= v_now and f.slot and not ${s}.queue_live_parent_v1(f.id)
+    where f.expires_at <= v_now and f.slot and f.queue <> all(v_busy) and not ${s}.queue_live_parent_v1(f.id)
     order by f.expires_at limit p_limit
   loop
     update ${s}.queue_finished f set slot = false where f.id = r.id;
