@@ -1,7 +1,7 @@
 import type { Cache, KeyInspection } from './cache.js';
 import { CacheError } from './errors.js';
 import { type Logger, silentLogger } from './logger.js';
-import { optionInvalid } from './options.js';
+import { optionInvalid } from './option-checks.js';
 import type { CacheStats } from './stats.js';
 
 /** Options of {@link CacheAdmin}. */
@@ -48,11 +48,11 @@ export class CacheAdmin {
   constructor(caches: Iterable<Cache>, options: CacheAdminOptions = {}) {
     this.#logger = options.logger ?? silentLogger;
     for (const cache of caches) {
-      if (this.#caches.has(cache.namespace)) {
-        const message = `Two caches have the namespace ${JSON.stringify(cache.namespace)}`;
+      if (this.#caches.has(cache.name)) {
+        const message = `Two caches have the namespace ${JSON.stringify(cache.name)}`;
         throw new CacheError('CACHE_NAMESPACE_CONFLICT', message);
       }
-      this.#caches.set(cache.namespace, cache);
+      this.#caches.set(cache.name, cache);
     }
   }
 

@@ -1,17 +1,33 @@
 import type { Duration } from './duration.js';
-import type { SetOptions } from './options.js';
+import type { NamespaceOptions } from './options.js';
 import type { CacheStats } from './stats.js';
+import type { LoadOptions, SetOptions } from './write-options.js';
 
-/** What a factory is told. */
+/** A value past its time to live, or about to reach it. */
+export interface StaleValue {
+  readonly value: unknown;
+  /** Milliseconds since it was made. */
+  readonly ageMs: number;
+}
+
+/** What a factory is told, and what it may say of its result. */
 export interface LoadContext {
   readonly key: string;
+  /** Aborts when the factory exceeds its hard limit, when nobody waits for it any more, or when the cache is closed. */
+  readonly signal: AbortSignal;
+  /** The older value that is there. */
+  readonly stale: StaleValue | undefined;
+  /** Adds tags to the entry, besides those of the options. */
+  tag(...tags: readonly string[]): void;
+  /** Says how long the entry is to live, whatever the options say. 0: not stored. */
+  ttl(ttl: Duration): void;
 }
 
 /** Makes the value of a key that no tier has. What it throws reaches the callers as it is. */
 export type Factory<T> = (context: LoadContext) => T | Promise<T>;
 
 /** Options of {@link Cache.wrap}. */
-export interface WrapOptions<Args extends readonly unknown[], T> extends SetOptions<T> {
+export interface WrapOptions<Args extends readonly unknown[], T> extends LoadOptions<T> {
   /** The key of a call's arguments. */
   key: (...args: Args) => string;
 }
@@ -23,16 +39,22 @@ export interface KeyInspection {
   readonly l1: {
     /** Milliseconds since the value was made. */
     readonly ageMs: number;
+    /** 0: it is stale. */
     readonly remainingMs: number;
+    /** Milliseconds after that during which it may be served in place of an error or a wait. */
+    readonly graceMs: number;
     /** Reads answered since it came into L1. */
     readonly reads: number;
+    readonly tags: readonly string[];
   } | null;
   /** `null`: not in L2, or L2 cannot be asked now. */
   readonly l2: {
     readonly ageMs: number;
     readonly remainingMs: number;
+    readonly graceMs: number;
     /** Bytes as stored. */
     readonly bytes: number;
+    readonly tags: readonly string[];
   } | null;
   /** Whether its factory runs now in this process. */
   readonly loading: boolean;
@@ -62,18 +84,23 @@ export interface CloseReport {
  * @typeParam V - What the values of this cache have in common.
  */
 export interface Cache<V = unknown> extends AsyncDisposable {
-  readonly namespace: string;
+  /** Its namespace; of a nested one with the names above it: `app/users`. */
+  readonly name: string;
   /**
    * The value of the key; where no tier has it, the factory's result, which is then stored.
    *
    * One factory runs a key in this process, however many callers wait; when it fails, all of them get its error and
-   * the next caller runs it again. A `set`, `delete` or `clear` that comes while the factory runs wins: those who were
-   * waiting get the factory's result, but it is not stored, and later callers do not join them. A factory must not ask
+   * the next caller runs it again. An invalidation or a `set` that comes while the factory runs wins: those who were
+   * waiting get the factory's result, but it is not stored, and later callers do not get it. A factory must not ask
    * the cache for its own key: it would wait for itself.
    *
-   * @throws CacheError `CACHE_KEY_INVALID`, `CACHE_OPTION_INVALID`, `CACHE_CLOSED`, and what the factory throws
+   * With `grace`, a value past its time to live is served when the factory fails or exceeds `hardTimeout`, and when it
+   * takes longer than `softTimeout`: it then goes on in the background.
+   *
+   * @throws CacheError `CACHE_KEY_INVALID`, `CACHE_OPTION_INVALID`, `CACHE_TIMEOUT`, `CACHE_CLOSED`, what the factory
+   * throws, and the reason of `options.signal`
    */
-  getOrSet<T extends V>(key: string, factory: Factory<T>, options?: SetOptions<T>): Promise<T>;
+  getOrSet<T extends V>(key: string, factory: Factory<T>, options?: LoadOptions<T>): Promise<T>;
   /** The value of the key, or `undefined`. */
   get<T extends V = V>(key: string): Promise<T | undefined>;
   /** The values of those keys that have one, in one round trip. */
@@ -96,8 +123,23 @@ export interface Cache<V = unknown> extends AsyncDisposable {
   delete(key: string): Promise<void>;
   /** Deletes many keys in one round trip. */
   deleteMany(keys: readonly string[]): Promise<void>;
-  /** Deletes everything in the namespace, in constant time. */
+  /**
+   * Invalidates every entry that carries one of the tags, in this process at once and in all others as soon as they
+   * hear of it, in constant time however many entries there are. Such a value is never served again by this process,
+   * whatever is in progress. Tags are shared by a cache and the namespaces nested in it.
+   */
+  invalidateTags(tags: readonly string[]): Promise<void>;
+  /** Deletes everything in the namespace, and in those nested in it, in constant time. */
   clear(): Promise<void>;
+  /**
+   * A namespace within this one, with keys of its own and the options of this one where it gives none. Asked for again
+   * by the same name it is the same one.
+   *
+   * @throws CacheError `CACHE_NAMESPACE_CONFLICT` when it exists and other options are given
+   */
+  namespace<W extends V = V>(name: string, options?: NamespaceOptions): Cache<W>;
+  /** The namespaces directly within this one that are open in this process. */
+  namespaces(): readonly Cache[];
   /** A function that answers from the cache and calls `fn` for what is not there. */
   wrap<Args extends readonly unknown[], T extends V>(
     fn: (...args: Args) => T | Promise<T>,

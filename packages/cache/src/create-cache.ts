@@ -1,5 +1,7 @@
 import type { Cache } from './cache.js';
 import { type CacheOptions, resolveOptions } from './options.js';
+import { Realm } from './realm.js';
+import { rootScope } from './scope.js';
 import { TieredCache } from './tiered-cache.js';
 
 /**
@@ -14,5 +16,6 @@ import { TieredCache } from './tiered-cache.js';
  * @throws CacheError `CACHE_OPTION_INVALID`
  */
 export function createCache<V = unknown>(options: CacheOptions): Cache<V> {
-  return new TieredCache(resolveOptions(options));
+  const resolved = resolveOptions(options);
+  return new TieredCache(new Realm(resolved), rootScope(resolved.namespace), resolved.scope);
 }

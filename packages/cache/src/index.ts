@@ -13,6 +13,7 @@ export type {
   Factory,
   KeyInspection,
   LoadContext,
+  StaleValue,
   WrapOptions,
 } from './cache.js';
 export type { Clock, Timer } from './clock.js';
@@ -20,14 +21,9 @@ export { hashOf, hashOfFile, hashOfStream } from './content-key.js';
 export { createCache } from './create-cache.js';
 export type { Duration } from './duration.js';
 export { CacheError, type CacheErrorCode, isCacheError } from './errors.js';
+export type { L1Options, L1Policy } from './l1-options.js';
 export type { Logger } from './logger.js';
-export type {
-  CacheOptions,
-  L1Options,
-  L1Policy,
-  ResilienceOptions,
-  SetOptions,
-} from './options.js';
+export type { CacheOptions, NamespaceOptions, ResilienceOptions } from './options.js';
 export { type Compression, type CompressOptions, compress } from './serializers/compress.js';
 export { jsonSerializer } from './serializers/json.js';
 export { type MessagePack, msgpackSerializer } from './serializers/msgpack.js';
@@ -44,3 +40,4 @@ export type {
   StoreWrite,
 } from './store.js';
 export { type MemoryStoreOptions, memoryStore } from './stores/memory.js';
+export type { LoadOptions, LoadPolicy, SetOptions } from './write-options.js';

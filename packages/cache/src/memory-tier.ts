@@ -4,15 +4,45 @@ import { estimateBytes } from './estimate-bytes.js';
 import { LruPolicy } from './eviction/lru.js';
 import { type EvictionPolicy, longer } from './eviction/policy.js';
 import { TinyLfuPolicy } from './eviction/tiny-lfu.js';
-import type { ResolvedL1 } from './options.js';
+import type { ResolvedL1 } from './l1-options.js';
+import { SlotTags } from './slot-tags.js';
+import { SlotTimes } from './slot-times.js';
 import type { L1Stats } from './stats.js';
+import type { TagLog } from './tag-log.js';
 
 /** What is known of an entry in the memory of this process. */
 export interface L1Entry {
   readonly createdAt: number;
+  /** When it becomes stale. */
   readonly expiresAt: number;
+  /** When it is gone; without grace the same. */
+  readonly goneAt: number;
   readonly reads: number;
+  readonly tags: readonly string[];
 }
+
+/** An entry that a plain hit does not answer: due to be renewed, or stale. */
+export interface L1Late {
+  readonly value: unknown;
+  readonly stale: boolean;
+  readonly createdAt: number;
+  readonly goneAt: number;
+  readonly tags: readonly string[];
+}
+
+/** What an entry may have besides its value and its time to live. */
+export interface L1Extras {
+  /** @defaultValue now */
+  readonly createdAt?: number | undefined;
+  /** Milliseconds after the time to live during which it is stale. @defaultValue 0 */
+  readonly graceMs?: number;
+  /** Milliseconds after which a hit is to renew it. @defaultValue the time to live */
+  readonly refreshMs?: number;
+  readonly tags?: readonly string[];
+}
+
+const NO_EXTRAS: L1Extras = {};
+const NO_TAGS: readonly string[] = [];
 
 const FIRST_CAPACITY = 1_024;
 const float64 = (capacity: number): Float64Array => new Float64Array(capacity);
@@ -29,6 +59,8 @@ export class MemoryTier {
   readonly #clock: Clock;
   readonly #now: () => number;
   readonly #limits: ResolvedL1;
+  readonly #tagLog: TagLog;
+  readonly #stopListening: () => void;
   readonly #maxBytes: number;
   #slots = new Map<string, number>();
   #policy: EvictionPolicy;
@@ -45,6 +77,10 @@ export class MemoryTier {
   #reads: Uint32Array;
   /** Empty unless there is a limit by bytes. */
   #sizes: Float64Array = float64(0);
+  /** Absent until an entry has tags. */
+  #tags: SlotTags | undefined;
+  /** Absent until an entry has grace or a time to be renewed. Then {@link #expiresAt} is when plain hits end. */
+  #times: SlotTimes | undefined;
   #free: number[] = [];
   /** Slots ever used. */
   #used = 0;
@@ -52,9 +88,13 @@ export class MemoryTier {
   #hits = 0;
   #misses = 0;
   #evictions = 0;
+  #expirations = 0;
+  #neverRead = 0;
 
-  constructor(limits: ResolvedL1, clock: Clock) {
+  constructor(limits: ResolvedL1, clock: Clock, tagLog: TagLog) {
     this.#limits = limits;
+    this.#tagLog = tagLog;
+    this.#stopListening = tagLog.onForget(() => this.#dropBroken());
     this.#maxBytes = limits.maxBytes ?? Number.POSITIVE_INFINITY;
     this.#clock = clock;
     this.#now = readingClock(clock);
@@ -66,10 +106,10 @@ export class MemoryTier {
     if (limits.maxBytes !== undefined) this.#sizes = float64(this.#capacity);
   }
 
-  /** A value that is alive, counted as a hit; `undefined`, counted as a miss, when there is none. */
+  /** A value that is alive, counted as a hit. When there is none, {@link late} is to be asked: it does the counting. */
   read(key: string): unknown {
     const slot = this.#slots.get(key);
-    if (slot === undefined || !this.#isLive(slot)) return this.#missed(key, slot);
+    if (slot === undefined || !this.#isLive(slot)) return undefined;
     this.#hits += 1;
     this.#reads[slot] = (this.#reads[slot] as number) + 1;
     this.#policy.touch(slot);
@@ -79,7 +119,7 @@ export class MemoryTier {
   /** {@link read} as a promise, the same one at each hit of an entry. */
   readPromise(key: string): Promise<unknown> | undefined {
     const slot = this.#slots.get(key);
-    if (slot === undefined || !this.#isLive(slot)) return this.#missed(key, slot);
+    if (slot === undefined || !this.#isLive(slot)) return undefined;
     this.#hits += 1;
     this.#reads[slot] = (this.#reads[slot] as number) + 1;
     this.#policy.touch(slot);
@@ -87,13 +127,51 @@ export class MemoryTier {
   }
 
   #isLive(slot: number): boolean {
-    return (this.#expiresAt[slot] as number) > this.#now();
+    return (
+      (this.#expiresAt[slot] as number) > this.#now() &&
+      (this.#tags === undefined || this.#tags.hold(slot))
+    );
   }
 
-  #missed(key: string, slot: number | undefined): undefined {
-    this.#misses += 1;
-    if (slot !== undefined) this.#remove(key, slot);
-    return undefined;
+  /** An entry that {@link read} did not answer: a hit while it is fresh, otherwise counted as a miss. */
+  late(key: string): L1Late | undefined {
+    const slot = this.#slots.get(key);
+    const entry = slot === undefined ? undefined : this.#look(slot);
+    if (slot === undefined || entry === undefined) {
+      this.#misses += 1;
+      if (slot === undefined) return undefined;
+      if (this.#goneAt(slot) <= this.#clock.now()) this.#expirations += 1;
+      this.#remove(key, slot);
+      return undefined;
+    }
+    const stale = entry.expiresAt <= this.#clock.now();
+    if (stale) this.#misses += 1;
+    else this.#hits += 1;
+    this.#reads[slot] = entry.reads + 1;
+    this.#policy.touch(slot);
+    return { ...entry, value: this.#values[slot], stale };
+  }
+
+  #freshUntil(slot: number): number {
+    const until = this.#expiresAt[slot] as number;
+    return Math.max(until, this.#times?.freshUntil(slot) ?? 0);
+  }
+
+  #goneAt(slot: number): number {
+    return Math.max(this.#freshUntil(slot), this.#times?.goneAt(slot) ?? 0);
+  }
+
+  /** The entry of a slot unless it is gone. */
+  #look(slot: number): L1Entry | undefined {
+    const goneAt = this.#goneAt(slot);
+    if (goneAt <= this.#clock.now() || this.#tags?.hold(slot) === false) return undefined;
+    return {
+      createdAt: this.#createdAt[slot] as number,
+      expiresAt: this.#freshUntil(slot),
+      goneAt,
+      reads: this.#reads[slot] as number,
+      tags: this.#tags?.of(slot) ?? NO_TAGS,
+    };
   }
 
   #promise(slot: number): Promise<unknown> {
@@ -107,22 +185,14 @@ export class MemoryTier {
     if (slot < this.#promises.length) this.#promises[slot] = undefined;
   }
 
-  /** A live entry, without any trace of having looked. */
+  /** An entry that is not gone, without any trace of having looked. */
   inspect(key: string): L1Entry | undefined {
     const slot = this.#slots.get(key);
-    if (slot === undefined || !this.#isLive(slot)) return undefined;
-    return {
-      createdAt: this.#createdAt[slot] as number,
-      expiresAt: this.#expiresAt[slot] as number,
-      reads: this.#reads[slot] as number,
-    };
+    return slot === undefined ? undefined : this.#look(slot);
   }
 
-  /**
-   * Keeps a value in place of an older one. One that is larger than all there is room for is not kept.
-   * @param createdAt - now, when not given
-   */
-  set(key: string, value: unknown, ttlMs: number, createdAt?: number): void {
+  /** Keeps a value in place of an older one. One that is larger than all there is room for is not kept. */
+  set(key: string, value: unknown, ttlMs: number, extras: L1Extras = NO_EXTRAS): void {
     const size = this.#sizeOf(value, key);
     const known = this.#slots.get(key);
     if (size > this.#maxBytes) {
@@ -131,12 +201,14 @@ export class MemoryTier {
     }
     const slot = known ?? this.#add(key);
     if (known !== undefined) this.#policy.touch(slot);
+    if (known !== undefined && this.#reads[slot] === 0) this.#neverRead += 1;
     this.#values[slot] = value;
     this.#forgetPromise(slot);
     const now = this.#clock.now();
-    this.#createdAt[slot] = createdAt ?? now;
+    this.#createdAt[slot] = extras.createdAt ?? now;
     this.#expiresAt[slot] = now + Math.min(ttlMs, this.#limits.ttlMs);
     this.#reads[slot] = 0;
+    this.#setExtras(slot, now, ttlMs, extras);
     if (size > 0) {
       this.#bytes += size - (this.#sizes[slot] as number);
       this.#sizes[slot] = size;
@@ -144,6 +216,34 @@ export class MemoryTier {
     while (this.#slots.size > this.#limits.maxEntries || this.#bytes > this.#maxBytes) {
       this.#evict(slot);
     }
+  }
+
+  #setExtras(slot: number, now: number, ttlMs: number, extras: L1Extras): void {
+    const { graceMs = 0, refreshMs = ttlMs, tags = NO_TAGS } = extras;
+    if (tags.length > 0) {
+      this.#tags ??= new SlotTags(this.#tagLog, this.#capacity);
+      this.#tags.set(slot, tags);
+    } else this.#tags?.remove(slot);
+    if (graceMs > 0 || refreshMs < ttlMs) {
+      this.#times ??= new SlotTimes(this.#capacity);
+      const most = this.#limits.ttlMs;
+      this.#times.set(slot, now + Math.min(ttlMs, most), now + Math.min(ttlMs + graceMs, most));
+      this.#expiresAt[slot] = now + Math.min(ttlMs, refreshMs, most);
+    } else this.#times?.set(slot, 0, 0);
+  }
+
+  /** Lets plain hits be answered with an entry as it is for some time, not beyond its end. Tells whether there is one. */
+  hold(key: string, ms: number): boolean {
+    const slot = this.#slots.get(key);
+    const entry = slot === undefined ? undefined : this.#look(slot);
+    if (slot === undefined || entry === undefined) return false;
+    this.#expiresAt[slot] = Math.min(entry.goneAt, this.#clock.now() + ms);
+    return true;
+  }
+
+  #dropBroken(): void {
+    if (this.#tags === undefined) return;
+    for (const slot of this.#tags.broken()) this.#remove(this.#keys[slot] as string, slot);
   }
 
   /** 0: there is no limit by bytes. */
@@ -173,11 +273,13 @@ export class MemoryTier {
   }
 
   #remove(key: string, slot: number): void {
+    if (this.#reads[slot] === 0) this.#neverRead += 1;
     this.#slots.delete(key);
     this.#policy.remove(slot);
     this.#keys[slot] = undefined;
     this.#values[slot] = undefined;
     this.#forgetPromise(slot);
+    this.#tags?.remove(slot);
     this.#free.push(slot);
     if (this.#limits.maxBytes === undefined) return;
     this.#bytes -= this.#sizes[slot] as number;
@@ -202,6 +304,8 @@ export class MemoryTier {
     this.#expiresAt = longer(this.#expiresAt, float64, this.#capacity);
     this.#reads = longer(this.#reads, uint32, this.#capacity);
     if (this.#sizes.length > 0) this.#sizes = longer(this.#sizes, float64, this.#capacity);
+    this.#tags?.grow(this.#capacity);
+    this.#times?.grow(this.#capacity);
   }
 
   delete(key: string): void {
@@ -217,6 +321,8 @@ export class MemoryTier {
     this.#keys = [undefined];
     this.#values = [undefined];
     this.#promises = [];
+    this.#tags = undefined;
+    this.#times = undefined;
     this.#createdAt = float64(this.#capacity);
     this.#expiresAt = float64(this.#capacity);
     this.#reads = uint32(this.#capacity);
@@ -224,6 +330,12 @@ export class MemoryTier {
     this.#free = [];
     this.#used = 0;
     this.#bytes = 0;
+  }
+
+  /** Empties it for good. */
+  close(): void {
+    this.#stopListening();
+    this.clear();
   }
 
   stats(): L1Stats {
@@ -235,6 +347,8 @@ export class MemoryTier {
       maxEntries: this.#limits.maxEntries,
       maxBytes: this.#limits.maxBytes ?? null,
       evictions: this.#evictions,
+      expirations: this.#expirations,
+      neverRead: this.#neverRead,
     };
   }
 }

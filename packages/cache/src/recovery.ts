@@ -3,6 +3,7 @@ import type { Guard } from './guard.js';
 import type { ResolvedOptions } from './options.js';
 import type { RepairList } from './repair-list.js';
 import type { CacheStore } from './store.js';
+import type { TagLog } from './tag-log.js';
 
 const KEYS_A_ROUND = 1_000;
 
@@ -16,6 +17,7 @@ export class Recovery {
   readonly #store: CacheStore;
   readonly #options: ResolvedOptions;
   readonly #origin: string;
+  readonly #tagLog: TagLog;
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
   #closed = false;
@@ -26,12 +28,14 @@ export class Recovery {
     store: CacheStore,
     options: ResolvedOptions,
     origin: string,
+    tagLog: TagLog,
   ) {
     this.#guard = guard;
     this.#repairs = repairs;
     this.#store = store;
     this.#options = options;
     this.#origin = origin;
+    this.#tagLog = tagLog;
     guard.onOpen = () => this.schedule();
   }
 
@@ -61,13 +65,15 @@ export class Recovery {
   async #repairSome(): Promise<void> {
     const { namespace } = this.#options;
     const options = { origin: this.#origin };
-    const { keys, settle } = this.#repairs.take(KEYS_A_ROUND);
-    await this.#guard.limit(() =>
-      keys === 'all'
-        ? this.#store.clear(namespace, options)
-        : this.#store.deleteMany(namespace, keys, options),
-    );
+    const { keys, tags, settle } = this.#repairs.take(KEYS_A_ROUND);
+    await this.#guard.limit(async () => {
+      if (keys === 'all') return this.#store.clear(namespace, options);
+      if (keys.length > 0) await this.#store.deleteMany(namespace, keys, options);
+      if (tags.length > 0) await this.#store.invalidateTags(namespace, tags, options);
+    });
     settle();
+    // What was read before this, and arrives after it, may carry them still.
+    if (tags.length > 0) this.#tagLog.invalidate(tags);
   }
 
   /** Stops; tries one last time when there is something to repair. */

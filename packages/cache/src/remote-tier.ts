@@ -9,6 +9,7 @@ import { RepairList } from './repair-list.js';
 import type { L2Stats } from './stats.js';
 import type { CacheStore, StoreRead, StoreWrite } from './store.js';
 import { Subscriber, type SubscriberEvents } from './subscriber.js';
+import type { TagLog } from './tag-log.js';
 
 const NO_TAGS: readonly string[] = [];
 
@@ -20,6 +21,7 @@ export interface RemoteWrite {
   /** How many milliseconds after its time to live the value may still be served in place of an error or a wait. */
   readonly graceMs: number;
   readonly tags: readonly string[];
+  readonly createdAt: number;
 }
 
 /**
@@ -39,10 +41,13 @@ export class RemoteTier {
   readonly #changes: ChangeQueue;
   readonly #repairs: RepairList;
   readonly #recovery: Recovery;
-  readonly #subscriber: Subscriber | undefined;
+  #subscriber: Subscriber | undefined;
   readonly #options: ResolvedOptions;
+  readonly #tagLog: TagLog;
   /** Keys with a change in progress, and how many. */
   readonly #changing = new Map<string, number>();
+  /** Tags that are being invalidated, and how often. */
+  readonly #changingTags = new Map<string, number>();
   readonly #inProgress = new Set<Promise<unknown>>();
   #clearing = 0;
   #batch: ReadBatch | undefined;
@@ -54,26 +59,25 @@ export class RemoteTier {
   #unencodable = 0;
   #skipped = 0;
 
-  constructor(
-    store: CacheStore,
-    options: ResolvedOptions,
-    origin: string,
-    events: SubscriberEvents | undefined,
-  ) {
+  constructor(store: CacheStore, options: ResolvedOptions, origin: string, tagLog: TagLog) {
     this.#store = store;
     this.#options = options;
     this.#namespace = options.namespace;
     this.#origin = origin;
+    this.#tagLog = tagLog;
     this.#clock = options.clock;
     this.#codec = createCodec(options.serializer, options.version);
     const fields = { module: 'cache', namespace: options.namespace, store: store.name };
     this.#guard = new Guard(options.resilience, options.clock, options.logger, fields);
     this.#changes = new ChangeQueue(store, options.namespace, origin, this.#guard);
     this.#repairs = new RepairList(options.resilience.maxAwaitingRepair);
-    this.#recovery = new Recovery(this.#guard, this.#repairs, store, options, origin);
-    if (events !== undefined && store.subscribe !== undefined) {
-      this.#subscriber = new Subscriber(store, options, origin, events);
-    }
+    this.#recovery = new Recovery(this.#guard, this.#repairs, store, options, origin, tagLog);
+  }
+
+  /** Begins to hear of invalidations by other processes, where the store can tell of them. */
+  listen(events: SubscriberEvents): void {
+    if (this.#subscriber !== undefined || this.#store.subscribe === undefined) return;
+    this.#subscriber = new Subscriber(this.#store, this.#options, this.#origin, events);
   }
 
   #usable(key: string): boolean {
@@ -83,6 +87,12 @@ export class RemoteTier {
       !this.#changing.has(key) &&
       !this.#repairs.has(key)
     );
+  }
+
+  /** Whether none of the tags is being invalidated, or awaits it. */
+  #tagsUsable(tags: readonly string[]): boolean {
+    if (tags.length === 0) return true;
+    return !tags.some((tag) => this.#changingTags.has(tag)) && !this.#repairs.hasTag(tags);
   }
 
   /** Reads a key; reads of the same tick share one round trip. */
@@ -120,7 +130,8 @@ export class RemoteTier {
 
   #decode(read: StoreRead, elapsedMs: number): RemoteRead {
     const remainingMs = read.remainingMs - elapsedMs;
-    const live = read.bytes !== undefined && remainingMs > 0 ? read.bytes : undefined;
+    const usable = remainingMs > 0 && this.#tagsUsable(read.tags ?? NO_TAGS);
+    const live = usable ? read.bytes : undefined;
     const decoded = live === undefined ? undefined : this.#codec.decode(live);
     if (live === undefined || decoded === undefined) {
       if (live !== undefined) this.#foreign += 1;
@@ -140,7 +151,7 @@ export class RemoteTier {
 
   /** Stores what a factory made, unless the key was changed by anyone since the fence was read. Does not wait. */
   fill(write: RemoteWrite, fence: string): void {
-    if (!this.#usable(write.key)) {
+    if (!this.#usable(write.key) || !this.#tagsUsable(write.tags)) {
       this.#skipped += 1;
       return;
     }
@@ -185,7 +196,7 @@ export class RemoteTier {
 
   /** Marks the keys as changing, makes the change, and remembers them for repair when it is not confirmed. */
   #change(keys: readonly string[], operation: () => Promise<boolean>): Promise<boolean> {
-    for (const key of keys) this.#changing.set(key, (this.#changing.get(key) ?? 0) + 1);
+    count(this.#changing, keys, 1);
     const settle = async (): Promise<boolean> => {
       if (!this.#guard.closed) this.#skipped += keys.length;
       const confirmed = await operation();
@@ -193,14 +204,31 @@ export class RemoteTier {
         this.#repairs.add(keys);
         this.#recovery.schedule();
       }
-      for (const key of keys) {
-        const left = (this.#changing.get(key) ?? 1) - 1;
-        if (left === 0) this.#changing.delete(key);
-        else this.#changing.set(key, left);
-      }
+      count(this.#changing, keys, -1);
       return confirmed;
     };
     return this.#track(settle());
+  }
+
+  /** Entries with these tags are left alone from now on, until the store has confirmed that they are invalidated. */
+  async invalidateTags(tags: readonly string[]): Promise<void> {
+    if (tags.length === 0) return;
+    count(this.#changingTags, tags, 1);
+    this.#changes.flush();
+    const settle = async (): Promise<void> => {
+      const options = { origin: this.#origin };
+      const result = await this.#guard.run(() =>
+        this.#store.invalidateTags(this.#namespace, tags, options),
+      );
+      if (result === undefined) {
+        this.#repairs.addTags(tags);
+        this.#recovery.schedule();
+      }
+      count(this.#changingTags, tags, -1);
+      // What was read before this, and arrives after it, may carry them still.
+      this.#tagLog.invalidate(tags);
+    };
+    await this.#track(settle());
   }
 
   async clear(): Promise<void> {
@@ -218,9 +246,10 @@ export class RemoteTier {
     await this.#track(settle());
   }
 
-  #encode({ key, value, ttlMs, graceMs, tags }: RemoteWrite): StoreWrite | undefined {
+  #encode(entry: RemoteWrite): StoreWrite | undefined {
     try {
-      const bytes = this.#codec.encode(value, { createdAt: this.#clock.now(), graceMs });
+      const { key, ttlMs, graceMs, tags } = entry;
+      const bytes = this.#codec.encode(entry.value, entry);
       const write = { key, bytes, ttlMs: ttlMs + graceMs };
       return tags.length === 0 ? write : { ...write, tags };
     } catch (err) {
@@ -264,5 +293,14 @@ export class RemoteTier {
       remoteInvalidations: this.#subscriber?.received ?? 0,
       subscribed: this.#subscriber?.connected ?? false,
     };
+  }
+}
+
+/** Counts what is in progress; what is at 0 leaves. */
+function count(counts: Map<string, number>, names: readonly string[], by: 1 | -1): void {
+  for (const name of names) {
+    const now = (counts.get(name) ?? 0) + by;
+    if (now === 0) counts.delete(name);
+    else counts.set(name, now);
   }
 }

@@ -24,6 +24,8 @@ const l1Stats = z.object({
   maxEntries: count,
   maxBytes: count.nullable(),
   evictions: count.describe('Entries that left to make room'),
+  expirations: count.describe('Entries found at a read to have outlived their time'),
+  neverRead: count.describe('Entries that left, or were replaced, without having answered a read'),
 });
 
 const l2Stats = z.object({
@@ -57,6 +59,9 @@ export const cacheStatsSchema: z.ZodType<CacheStats> = z
       errors: count,
       joined: count.describe('Callers that waited for a run another caller had started'),
       superseded: count.describe('Results not stored because the key was invalidated meanwhile'),
+      background: count.describe('Runs begun ahead of time, or gone on with in the background'),
+      aborted: count.describe('Runs that took too long, or that nobody waited for any more'),
+      stale: count.describe('Runs that were answered with a stale value'),
       totalMs: milliseconds,
     }),
   })
@@ -83,11 +88,18 @@ export const cacheKeySchema: z.ZodType<{ namespace: string; key: string }> = z.o
   key,
 });
 
+const where = {
+  ageMs: milliseconds,
+  remainingMs: milliseconds.describe('0: it is stale'),
+  graceMs: milliseconds.describe('How long after that it may be served in place of an error'),
+  tags: z.array(z.string()),
+};
+
 /** Output of `CacheAdmin.inspect`. */
 export const keyInspectionSchema: z.ZodType<KeyInspection> = z.object({
   key,
-  l1: z.object({ ageMs: milliseconds, remainingMs: milliseconds, reads: count }).nullable(),
-  l2: z.object({ ageMs: milliseconds, remainingMs: milliseconds, bytes: count }).nullable(),
+  l1: z.object({ ...where, reads: count }).nullable(),
+  l2: z.object({ ...where, bytes: count }).nullable(),
   loading: z.boolean().describe('Whether its factory runs now in this process'),
 });
 

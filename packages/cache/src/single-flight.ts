@@ -1,55 +1,41 @@
-import type { Ticket } from './tickets.js';
+import type { Flight } from './flight.js';
 
-interface Flight {
-  readonly ticket: Ticket;
-  readonly promise: Promise<unknown>;
-}
-
-/** Loads in progress that later callers of the same key join. */
+/** Loads in progress, and those among them that later callers of the same key join. */
 export class SingleFlight {
   readonly #joinable = new Map<string, Flight>();
-  readonly #inProgress = new Set<Promise<unknown>>();
-  joined = 0;
+  readonly #inProgress = new Map<Flight, Promise<void>>();
 
-  /** The load of a key in progress. */
-  join(key: string): Promise<unknown> | undefined {
-    const flight = this.#joinable.get(key);
-    if (flight !== undefined) this.joined += 1;
-    return flight?.promise;
+  /** The load of a key in progress that may be joined. */
+  find(key: string): Flight | undefined {
+    return this.#joinable.get(key);
   }
 
-  has(key: string): boolean {
-    return this.#joinable.has(key);
-  }
-
-  /** Makes a load joinable until it ends or is superseded. `settle` runs when it ends. */
-  add<T>(key: string, ticket: Ticket, work: Promise<T>, settle: () => void): Promise<T> {
-    const promise = work.finally(() => {
+  /** Makes a load joinable until it is superseded. `settle` runs when its work ends. */
+  add(key: string, flight: Flight, work: Promise<void>, settle: () => void): void {
+    this.#joinable.set(key, flight);
+    const ended = work.finally(() => {
       settle();
-      this.#inProgress.delete(promise);
-      // A load that began after this one was superseded may hold the place by now.
-      if (this.#joinable.get(key)?.ticket === ticket) this.#joinable.delete(key);
+      this.#inProgress.delete(flight);
     });
-    this.#joinable.set(key, { ticket, promise });
-    this.#inProgress.add(promise);
-    return promise;
+    this.#inProgress.set(flight, ended);
   }
 
-  /** Callers from now on do not join the load in progress. */
-  supersede(key: string): void {
-    this.#joinable.delete(key);
+  /** Callers from now on do not join the load in progress; when one is given, only that one. */
+  supersede(key: string, flight?: Flight): void {
+    if (flight === undefined || this.#joinable.get(key) === flight) this.#joinable.delete(key);
   }
 
   supersedeAll(): void {
     this.#joinable.clear();
   }
 
-  get size(): number {
-    return this.#inProgress.size;
+  /** Gives up the factories of all loads in progress. */
+  abort(reason: unknown): void {
+    for (const flight of this.#inProgress.keys()) flight.abort(reason);
   }
 
   /** Resolves when the loads in progress now have ended, however they end. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#inProgress);
+    await Promise.allSettled(this.#inProgress.values());
   }
 }

@@ -10,6 +10,10 @@ export interface L1Stats {
   readonly maxBytes: number | null;
   /** Entries that left to make room. */
   readonly evictions: number;
+  /** Entries found at a read to have outlived their time. */
+  readonly expirations: number;
+  /** Entries that left, or were replaced, without having answered a read. Those that a `clear` dropped do not count. */
+  readonly neverRead: number;
 }
 
 /** Counters and gauges of L2, since the cache was created. */
@@ -54,6 +58,12 @@ export interface LoadStats {
   readonly joined: number;
   /** Results that were not stored because the key was invalidated while the factory ran. */
   readonly superseded: number;
+  /** Runs that stale values gave time for: begun ahead of time, or gone on with in the background. */
+  readonly background: number;
+  /** Runs that ended without a result because they took too long, or because nobody waited any more. */
+  readonly aborted: number;
+  /** Runs that were answered with a stale value. */
+  readonly stale: number;
   /** Milliseconds spent in factories. */
   readonly totalMs: number;
 }

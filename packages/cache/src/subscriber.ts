@@ -4,7 +4,7 @@ import type { CacheStore, StoreSubscription } from './store.js';
 
 /** What the cache does when it hears from other processes. */
 export interface SubscriberEvents {
-  invalidated(keys: readonly string[] | 'all'): void;
+  invalidated(keys: readonly string[] | 'all', tags: readonly string[]): void;
   /** Invalidations may have been missed. */
   connected(first: boolean): void;
 }
@@ -43,10 +43,10 @@ export class Subscriber {
   async #start(): Promise<void> {
     try {
       const subscription = await this.#store.subscribe?.(this.#options.namespace, {
-        onInvalidate: ({ origin, keys }) => {
+        onInvalidate: ({ origin, keys, tags = [] }) => {
           if (origin === this.#origin || this.#closed) return;
           this.received += 1;
-          this.#events.invalidated(keys);
+          this.#events.invalidated(keys, tags);
         },
         onConnect: () => {
           const first = !this.#wasConnected;

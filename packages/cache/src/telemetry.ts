@@ -116,7 +116,7 @@ const READINGS: readonly Reading[] = [
  * Offers the statistics of a cache as observable metrics: nothing is counted twice, and nothing happens between
  * collections. Returns what ends it.
  */
-export function observeCache(cache: { namespace: string; stats(): CacheStats }): () => void {
+export function observeCache(cache: { name: string; stats(): CacheStats }): () => void {
   const meter = metrics.getMeter(NAME, version);
   const instruments = READINGS.map(({ name, kind, description }): Observable => {
     return kind === 'counter'
@@ -129,7 +129,7 @@ export function observeCache(cache: { namespace: string; stats(): CacheStats }):
       const instrument = instruments[i];
       for (const [value, labels] of reading.read(stats)) {
         if (value === undefined || instrument === undefined) continue;
-        result.observe(instrument, value, { namespace: cache.namespace, ...labels });
+        result.observe(instrument, value, { namespace: cache.name, ...labels });
       }
     });
   };

@@ -1,9 +1,13 @@
+import type { TagLog } from './tag-log.js';
+
 /** Held by an operation that may put a value into the cache later. */
 export interface Ticket {
   /** Whether what the operation finds may still be stored: nobody invalidated the key since. */
   live: boolean;
   /** Whether it may go into L1: no invalidation by another process can have been missed since. */
   l1: boolean;
+  /** Counts the invalidations of tags before it was opened. */
+  readonly generation: number;
   /** The one of the same key that was opened before. */
   next: Ticket | undefined;
 }
@@ -15,9 +19,15 @@ export interface Ticket {
 export class Tickets {
   /** The latest of each key: the others hang on it, since there is rarely more than one. */
   readonly #open = new Map<string, Ticket>();
+  readonly #tagLog: TagLog;
+
+  constructor(tagLog: TagLog) {
+    this.#tagLog = tagLog;
+  }
 
   open(key: string): Ticket {
-    const ticket: Ticket = { live: true, l1: true, next: this.#open.get(key) };
+    const { generation } = this.#tagLog;
+    const ticket: Ticket = { live: true, l1: true, generation, next: this.#open.get(key) };
     this.#open.set(key, ticket);
     return ticket;
   }

@@ -144,7 +144,13 @@ describe('time to live', () => {
     await writer.set('k', 'v');
     await clock.advance(40_000);
     expect(await reader.get('k')).toBe('v');
-    expect((await reader.inspect('k')).l1).toEqual({ ageMs: 40_000, remainingMs: 5_000, reads: 0 });
+    expect((await reader.inspect('k')).l1).toEqual({
+      ageMs: 40_000,
+      remainingMs: 5_000,
+      graceMs: 0,
+      reads: 0,
+      tags: [],
+    });
     expect((await reader.inspect('k')).l2).toMatchObject({ remainingMs: 20_000 });
     await clock.advance(16_000);
     expect(await reader.get('k')).toBe('v');

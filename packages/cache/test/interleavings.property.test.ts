@@ -11,9 +11,11 @@ import { VirtualClock } from './support/virtual-clock.js';
  */
 const KEYS = ['a', 'b'];
 
+type Change = 'set' | 'delete' | 'clear' | 'tag' | 'scope';
+
 type Step =
   | { readonly do: 'load' | 'get' | 'peek' | 'set' | 'delete'; readonly key: string }
-  | { readonly do: 'clear' | 'release' | 'finish' }
+  | { readonly do: 'clear' | 'tag' | 'scope' | 'release' | 'finish' }
   | { readonly do: 'fault'; readonly fault: 'none' | 'fail' | 'lost-reply' | 'hold' }
   | { readonly do: 'time'; readonly ms: number };
 
@@ -26,7 +28,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       key,
     }),
   },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('clear', 'release', 'finish') }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constantFrom('clear', 'tag', 'scope', 'release', 'finish') }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -43,15 +48,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 class World {
   readonly clock = new VirtualClock();
   readonly store = new FaultyStore(memoryStore({ clock: this.clock }));
-  readonly cache = createCache<number>({
+  readonly root = createCache<number>({
     namespace: 'model',
     ttl: '10s',
     // One entry: the other key always has to come from L2.
     l1: { maxEntries: 1 },
     l2: this.store,
     clock: this.clock,
-    resilience: { timeout: 50, failures: 2, retryAfter: 100, maxAwaitingRepair: 1 },
+    resilience: { timeout: 50, failures: 2, retryAfter: 100, maxAwaitingRepair: 2 },
   });
+  readonly cache = this.root.namespace('within').namespace('that');
   readonly source = new Map(KEYS.map((name) => [name, 1]));
   /** The value from which on an acknowledged change of the key makes older ones stale. */
   readonly floor = new Map(KEYS.map((name) => [name, 1]));
@@ -80,19 +86,23 @@ class World {
   read(how: 'load' | 'get', name: string): void {
     const floor = this.floor.get(name) ?? 0;
     const reading =
-      how === 'load' ? this.cache.getOrSet(name, this.#factory(name)) : this.cache.get(name);
+      how === 'load'
+        ? this.cache.getOrSet(name, this.#factory(name), { tags: () => ['all', name] })
+        : this.cache.get(name);
     this.pending.push(reading.then((value) => this.check(name, how, floor, value)));
   }
 
-  change(names: readonly string[], how: 'set' | 'delete' | 'clear'): void {
+  change(names: readonly string[], how: Change): void {
     const values = new Map(names.map((name) => [name, (this.source.get(name) ?? 0) + 1]));
     for (const [name, value] of values) this.source.set(name, value);
-    const changing =
-      how === 'set'
-        ? this.cache.setMany(values)
-        : how === 'delete'
-          ? this.cache.deleteMany(names)
-          : this.cache.clear();
+    const changes: Record<Change, () => Promise<void>> = {
+      set: () => this.cache.setMany(values, { tags: ['all'] }),
+      delete: () => this.cache.deleteMany(names),
+      clear: () => this.cache.clear(),
+      tag: () => this.root.invalidateTags(['all']),
+      scope: () => this.root.namespace('within').clear(),
+    };
+    const changing = changes[how]();
     const acknowledge = (): void => {
       for (const [name, value] of values) {
         this.floor.set(name, Math.max(this.floor.get(name) ?? 0, value));
@@ -106,7 +116,8 @@ class World {
     else if (one.do === 'peek')
       this.check(one.key, 'peek', this.floor.get(one.key) ?? 0, this.cache.peek(one.key));
     else if (one.do === 'set' || one.do === 'delete') this.change([one.key], one.do);
-    else if (one.do === 'clear') this.change(KEYS, 'clear');
+    else if (one.do === 'clear' || one.do === 'tag' || one.do === 'scope')
+      this.change(KEYS, one.do);
     else if (one.do === 'release') this.store.release();
     else if (one.do === 'finish') this.finish();
     else if (one.do === 'fault') this.store.fault = one.fault;

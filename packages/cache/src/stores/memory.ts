@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { type Clock, systemClock } from '../clock.js';
 import { CacheError } from '../errors.js';
-import { checkKnown, optionInvalid } from '../options.js';
+import { checkKnown, optionInvalid } from '../option-checks.js';
 import type {
   CacheStore,
   StoreChangeOptions,

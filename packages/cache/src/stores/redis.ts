@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Duration, durationMs } from '../duration.js';
-import { checkKnown, optionInvalid } from '../options.js';
+import { checkKnown, optionInvalid } from '../option-checks.js';
 import type {
   CacheStore,
   StoreChangeOptions,

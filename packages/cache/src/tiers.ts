@@ -1,0 +1,227 @@
+import type { Clock } from './clock.js';
+import { MemoryTier } from './memory-tier.js';
+import type { ResolvedNamespace } from './options.js';
+import type { RemoteEntry, RemoteRead } from './read-batch.js';
+import type { Realm } from './realm.js';
+import type { RemoteTier, RemoteWrite } from './remote-tier.js';
+import { type Scope, tagsWithoutScopes } from './scope.js';
+import { type Ticket, Tickets } from './tickets.js';
+import type { EntryPlan } from './write-options.js';
+
+/** A value past its time to live that may be served in place of an error or of a wait. */
+export interface Stale {
+  readonly value: unknown;
+  readonly createdAt: number;
+  readonly goneAt: number;
+  readonly tags: readonly string[];
+}
+
+/** A value and what is to become of it. */
+export interface Made extends EntryPlan {
+  readonly value: unknown;
+}
+
+const NOTHING: Promise<undefined> = Promise.resolve(undefined);
+
+/**
+ * The tiers of one namespace, and what is in progress between them. Whoever reads or makes a value holds a ticket for
+ * its key: an invalidation ends the right to keep what was found.
+ */
+export class Tiers {
+  readonly l1: MemoryTier | undefined;
+  readonly l2: RemoteTier | undefined;
+  readonly scope: Scope;
+  readonly #realm: Realm;
+  readonly #clock: Clock;
+  readonly #refreshAhead: number;
+  readonly #tickets: Tickets;
+  l2Hits = 0;
+  l2Misses = 0;
+
+  constructor(realm: Realm, scope: Scope, options: ResolvedNamespace) {
+    const { clock } = realm.options;
+    this.#realm = realm;
+    this.#clock = clock;
+    this.#refreshAhead = options.writes.refreshAhead;
+    this.#tickets = new Tickets(realm.tagLog);
+    this.scope = scope;
+    this.l2 = realm.l2;
+    if (options.l1 !== undefined) this.l1 = new MemoryTier(options.l1, clock, realm.tagLog);
+  }
+
+  openTicket(key: string): Ticket {
+    return this.#tickets.open(key);
+  }
+
+  closeTicket(key: string, ticket: Ticket): void {
+    this.#tickets.close(key, ticket);
+  }
+
+  /** Whether no tag at all was invalidated since the ticket was opened. */
+  isCurrent(ticket: Ticket): boolean {
+    return ticket.generation === this.#realm.tagLog.generation;
+  }
+
+  /** Whether one of the tags was invalidated since the ticket was opened. */
+  outdated(ticket: Ticket, tags: readonly string[]): boolean {
+    return this.#realm.tagLog.invalidatedSince(tags, ticket.generation);
+  }
+
+  /** Whether a value with these tags that was found under the ticket may be kept. */
+  holds(ticket: Ticket, tags: readonly string[]): boolean {
+    return ticket.live && !this.outdated(ticket, tags);
+  }
+
+  /** Nothing is kept in this process any more, whatever is in progress. */
+  closeL1(): void {
+    this.l1?.close();
+    this.#tickets.keepOutOfL1();
+  }
+
+  /** Asks L2, without keeping what it says. `undefined`: it cannot say. */
+  readL2(key: string, onRead: (read: RemoteRead | undefined) => void): void {
+    const { l2 } = this;
+    if (l2 === undefined) onRead(undefined);
+    else l2.read(this.scope.prefix + key, onRead);
+  }
+
+  /** What L2 has fresh. */
+  get(key: string): Promise<unknown> {
+    if (this.l2 === undefined) return NOTHING;
+    const ticket = this.openTicket(key);
+    return new Promise((resolve, reject) => {
+      this.readL2(key, (read) => {
+        try {
+          resolve(this.#freshOf(key, read, ticket));
+        } catch (err) {
+          reject(err);
+        } finally {
+          this.closeTicket(key, ticket);
+        }
+      });
+    });
+  }
+
+  #freshOf(key: string, read: RemoteRead | undefined, ticket: Ticket): unknown {
+    const entry = read?.entry;
+    if (entry !== undefined && entry.remainingMs > entry.graceMs) {
+      this.backfill(key, entry, ticket);
+      return entry.value;
+    }
+    if (read !== undefined) this.l2Misses += 1;
+    return undefined;
+  }
+
+  /** Keeps in L1 what L2 had, for the time that remains. */
+  backfill(key: string, entry: RemoteEntry, ticket: Ticket): void {
+    this.l2Hits += 1;
+    const tags = tagsWithoutScopes(entry.tags);
+    if (!ticket.l1 || !this.holds(ticket, entry.tags)) return;
+    const ttlMs = entry.remainingMs - entry.graceMs;
+    const { createdAt, graceMs } = entry;
+    const refreshMs = ttlMs * this.#refreshAhead;
+    this.l1?.set(key, entry.value, ttlMs, { createdAt, graceMs, refreshMs, tags });
+  }
+
+  /** Keeps what a factory made, if the ticket still holds. Tells whether it does. */
+  fill(key: string, made: Made, ticket: Ticket, fence: string | undefined): boolean {
+    if (!this.holds(ticket, made.tags)) return false;
+    if (made.ttlMs === 0) return true;
+    const createdAt = this.#clock.now();
+    if (ticket.l1) this.#keep(key, made, createdAt);
+    if (fence !== undefined) this.l2?.fill(this.#remote(key, made, createdAt), fence);
+    return true;
+  }
+
+  /** Lets a value answer hits for some time as it is: its factory has just failed. */
+  prolong(key: string, stale: Stale, ticket: Ticket, ms: number): void {
+    if (!ticket.l1 || !this.holds(ticket, stale.tags)) return;
+    if (this.l1?.hold(key, ms) === true) return;
+    const leftMs = stale.goneAt - this.#clock.now();
+    if (leftMs <= 0) return;
+    const ttlMs = Math.min(ms, leftMs);
+    const { createdAt, tags } = stale;
+    this.l1?.set(key, stale.value, ttlMs, { createdAt, graceMs: leftMs - ttlMs, tags });
+  }
+
+  /** {@link setMany} of one entry; where there is only L1, done when it returns. */
+  set(key: string, made: Made): Promise<void> | undefined {
+    if (this.l2 !== undefined) return this.setMany([{ key, ...made }]);
+    this.#tickets.invalidate(key);
+    if (made.ttlMs === 0) this.l1?.delete(key);
+    else this.#keep(key, made, undefined);
+    return undefined;
+  }
+
+  /** Sets values in place of older ones. Those without a time to live are deleted. */
+  async setMany(entries: readonly (Made & { readonly key: string })[]): Promise<void> {
+    const createdAt = this.#clock.now();
+    for (const { key } of entries) this.#tickets.invalidate(key);
+    const kept = entries.filter(({ ttlMs }) => ttlMs > 0);
+    const dropped = entries.filter(({ ttlMs }) => ttlMs === 0).map(({ key }) => key);
+    for (const key of dropped) this.l1?.delete(key);
+    for (const entry of kept) this.#keep(entry.key, entry, createdAt);
+    if (this.l2 === undefined) return;
+    const writes = kept.map((entry) => this.#remote(entry.key, entry, createdAt));
+    await Promise.all([this.l2.write(writes), this.l2.remove(this.#full(dropped))]);
+  }
+
+  #keep(key: string, { value, ttlMs, graceMs, tags }: Made, createdAt: number | undefined): void {
+    if (graceMs === 0 && tags.length === 0 && this.#refreshAhead === 1) {
+      this.l1?.set(key, value, ttlMs);
+      return;
+    }
+    const refreshMs = ttlMs * this.#refreshAhead;
+    this.l1?.set(key, value, ttlMs, { createdAt, graceMs, refreshMs, tags });
+  }
+
+  #remote(key: string, { value, ttlMs, graceMs, tags }: Made, createdAt: number): RemoteWrite {
+    const all = this.scope.tags.length === 0 ? tags : [...this.scope.tags, ...tags];
+    return { key: this.scope.prefix + key, value, ttlMs, graceMs, tags: all, createdAt };
+  }
+
+  #full(keys: readonly string[]): string[] {
+    return keys.map((key) => this.scope.prefix + key);
+  }
+
+  async delete(keys: readonly string[]): Promise<void> {
+    this.forget(keys);
+    await this.l2?.remove(this.#full([...new Set(keys)]));
+  }
+
+  /** Everything in this namespace and in those nested in it. The caller has made all of them forget. */
+  async clear(): Promise<void> {
+    const own = this.scope.tags.at(-1);
+    if (own === undefined) await this.l2?.clear();
+    else await this.l2?.invalidateTags([own]);
+  }
+
+  /** Forgets what this process holds, or is about to hold, of these keys. */
+  forget(keys: readonly string[] | 'all'): void {
+    if (keys === 'all') {
+      this.l1?.clear();
+      this.#tickets.invalidateAll();
+      return;
+    }
+    for (const key of keys) {
+      this.l1?.delete(key);
+      this.#tickets.invalidate(key);
+    }
+  }
+
+  /**
+   * Nothing that L1 holds, or is about to get, is certain. Loads in progress still share their result through L2,
+   * where a missed invalidation has passed their fence.
+   */
+  distrustL1(): void {
+    this.l1?.clear();
+    this.#tickets.keepOutOfL1();
+  }
+
+  /** An entry of L2 as what may be served stale. */
+  staleFrom(entry: RemoteEntry): Stale {
+    const { value, createdAt, remainingMs } = entry;
+    const goneAt = this.#clock.now() + remainingMs;
+    return { value, createdAt, goneAt, tags: tagsWithoutScopes(entry.tags) };
+  }
+}
