@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { type Duration, durationMs } from '../duration.js';
-import { checkKnown, optionInvalid } from '../options.js';
+import { checkKnown, optionInvalid } from '../option-checks.js';
 import type { CacheStore } from '../store.js';
 import { DiskStore } from './disk/disk-store.js';
 
