@@ -1,5 +1,5 @@
 import * as zlib from 'node:zlib';
-import { checkKnown, optionInvalid } from '../options.js';
+import { checkKnown, optionInvalid } from '../option-checks.js';
 import type { Serializer } from './serializer.js';
 
 /** How bytes are made fewer. */

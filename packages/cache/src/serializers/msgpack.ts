@@ -1,4 +1,4 @@
-import { optionInvalid } from '../options.js';
+import { optionInvalid } from '../option-checks.js';
 import type { Serializer } from './serializer.js';
 
 /** What is used of a MessagePack library: `@msgpack/msgpack` and `msgpackr` fit as they are. */
