@@ -192,7 +192,8 @@ describe('disk store', () => {
   it('goes on when its folder is removed while it runs', async () => {
     const store = openStore();
     await put(store, 'k', 'x');
-    await rm(path, { recursive: true, force: true });
+    // The store's first sweep may be at work in it.
+    await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
     expect(await get(store, 'k')).toBeUndefined();
     await put(store, 'k', 'y').catch(() => undefined);
     await put(store, 'k', 'y');
