@@ -11,7 +11,7 @@ const MOST = 10_000;
  * Times of file systems are seconds of 32 bits at worst; an expiry beyond is kept in the entry alone, and the entry
  * seems to live until then.
  */
-export const LAST_TIME_MS = (2 ** 31 - 1) * 1_000;
+export const LAST_TIME_MS: number = (2 ** 31 - 1) * 1_000;
 
 /** The times of an entry's file: when it was used last and when it expires, which the sweeper sees without opening it. */
 export function fileTimes(usedAt: number, expiresAt: number): [atime: number, mtime: number] {
