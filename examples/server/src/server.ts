@@ -13,7 +13,7 @@ import { composeAlerts } from './compose/alerts.js';
 import { composeCache } from './compose/cache.js';
 import { composeDatabase } from './compose/database.js';
 import { composeMessaging } from './compose/messaging.js';
-import { composeQueue, composeWorker, startPruning } from './compose/queue.js';
+import { composeQueue, composeWorker, scheduleOperations } from './compose/queue.js';
 import { composeTelemetry, type Visibility } from './compose/telemetry.js';
 import { TemplateLibrary } from './compose/templates.js';
 import { composeWebhookSecrets } from './compose/webhook-secret.js';
@@ -21,6 +21,7 @@ import type { Config } from './config.js';
 import { createApp } from './http/app.js';
 import { listen } from './http/listen.js';
 import { createNotifyOperator } from './operations/notify-operator.js';
+import { handleTrends } from './operations/trends.js';
 
 /** What a program that starts the server decides. */
 export interface StartOptions {
@@ -113,7 +114,8 @@ async function composeParts(
     secrets,
     logger: logger.child({ module: 'operations' }),
   });
-  const worker = composeWorker(queue, { notifyOperator, prune: () => admin.prune() }, logger);
+  const handlers = { notifyOperator, prune: () => admin.prune(), trends: handleTrends(admin) };
+  const worker = composeWorker(queue, handlers, logger);
   opened.add(() => worker.close());
   const subjects = { admin, queueStore, queueName: queue.name, telemetry, pool, db };
   const alerts = composeAlerts(config.role, subjects, logger);
@@ -148,11 +150,10 @@ async function run(
         : { messaging, admin, templates, alerts, queue, queueAdmin: parts.queueAdmin },
     http: httpContext({ logger: logger.child({ module: 'http' }) }),
   });
-  let stopPruning = (): void => {};
   if (works) {
     messaging.start();
     await worker.start();
-    stopPruning = startPruning(queue, logger);
+    await scheduleOperations(queue);
   }
   alerts.start();
   const { server, url } = await listen(app, config.host, config.port);
@@ -167,9 +168,8 @@ async function run(
     ...(options.signals === undefined ? {} : { signals: options.signals }),
   });
   shutdown.add('http', server);
-  shutdown.add('pruning', stopPruning);
   shutdown.add('messaging', messaging, { after: ['http'] });
-  shutdown.add('worker', worker, { after: ['http', 'pruning'] });
+  shutdown.add('worker', worker, { after: ['http'] });
   const workers = ['messaging', 'worker'];
   shutdown.add('templates', templates.checkpoints, { after: ['http'] });
   shutdown.add('alerts', alerts, { after: ['http'] });

@@ -6,6 +6,7 @@ import { openDatabase } from '@holdfast/sql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildServer, ChildServer, freePort, MAIN } from './child-server.js';
 import { eventually, Receiver, SECRET } from './helpers.js';
+import { httpClient } from './http-client.js';
 
 let directory: string;
 
@@ -103,6 +104,33 @@ describe.skipIf(postgresUrl === undefined || redisUrl === undefined)(
       await using admin = await openDatabase({ url: postgresUrl ?? '' });
       await admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     });
+
+    it('fire each run of a schedule once, and compute in threads of the built server', async () => {
+      const call = httpClient(() => servers[0]?.url ?? '');
+      const schedules = '/v1/queues/operations/schedules';
+      const often = { task: 'queue.probe', payload: {}, every_ms: 1_000 };
+      expect((await call('PUT', `${schedules}/often`, often)).status).toBe(200);
+      const found = await eventually(async () => {
+        const { items } = (await call('GET', '/v1/tasks?name=queue.probe&limit=100')).body;
+        return items.length >= 4 ? items : undefined;
+      }, 60_000);
+      await call('DELETE', `${schedules}/often`);
+      const runs = found.map(
+        ({ headers }: { headers: Record<string, string> }) => headers['schedule-at'],
+      );
+      expect(new Set(runs).size).toBe(runs.length);
+      const { items } = (await call('GET', '/v1/schedules')).body;
+      expect(items.map(({ id }: { id: string }) => id)).toEqual([
+        'maintenance.prune',
+        'report.trends',
+      ]);
+      const { id } = (await call('POST', '/v1/tasks', { name: 'report.trends', payload: {} })).body;
+      const result = await eventually(
+        async () => (await call('GET', `/v1/tasks/${id}`)).body.result ?? undefined,
+        60_000,
+      );
+      expect(result).toEqual({ messages: 0, before: 0, rising: [] });
+    }, 120_000);
 
     it('answer and deliver each message once', async () => {
       const [api] = servers;

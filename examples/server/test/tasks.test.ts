@@ -119,7 +119,8 @@ describe('tasks over HTTP', () => {
     expect(made.body).toMatchObject({ id: 'nightly', cron: '0 3 * * *', time_zone: 'Europe/Kyiv' });
     const often = { task: 'queue.probe', payload: { result: 'tick' }, every_ms: 1_000 };
     await call('PUT', `${QUEUE}/schedules/often`, often);
-    expect((await call('GET', '/v1/schedules?queue=operations')).body.items).toHaveLength(2);
+    const schedules = (await call('GET', '/v1/schedules?queue=operations')).body.items;
+    expect(ids(schedules)).toEqual(['maintenance.prune', 'nightly', 'often', 'report.trends']);
     const run = await eventually(async () => {
       const page = await call('GET', '/v1/task-events?type=schedule.fired&queue=operations');
       return page.body.items.find((event: { subject: string }) => event.subject === 'often');
@@ -136,6 +137,22 @@ describe('tasks over HTTP', () => {
     expect((await call('POST', `${QUEUE}/schedules/often/trigger`)).status).toBe(404);
   });
 
+  it('Q4: prune by a schedule, which forgets what has run out', async () => {
+    const sent = await fetch(`${server.url}/v1/messages`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': 'prune-me' },
+      body: JSON.stringify({ client_id: 'c', text: 'Hello' }),
+    });
+    expect(sent.status).toBe(202);
+    await server.db.query(
+      "update holdfast.messaging_idempotency set expires_at = now() - interval '1 hour'",
+    );
+    const { id } = (await call('POST', `${QUEUE}/schedules/maintenance.prune/trigger`)).body;
+    expect((await reaches(id, 'completed')).headers['schedule-id']).toBe('maintenance.prune');
+    const { rows } = await server.db.query('select key from holdfast.messaging_idempotency');
+    expect(rows).toEqual([]);
+  });
+
   it('Q5: report progress, and end when they are cancelled while they run', async () => {
     const id = await probe({ take_ms: 30_000, steps: 100 });
     const running = await eventually(async () => {
@@ -146,6 +163,38 @@ describe('tasks over HTTP', () => {
     expect((await call('POST', `/v1/tasks/${id}/cancel`, {})).status).toBe(409);
     expect((await call('POST', `/v1/tasks/${id}/cancel`, { running: true })).status).toBe(200);
     expect((await reaches(id, 'cancelled')).result).toBeNull();
+  });
+
+  it('Q5: compute in a thread: a report of what clients write about more than before', async () => {
+    const send = (text: string, n: number) =>
+      call('POST', '/v1/messages', { client_id: `client-${n}`, text });
+    for (let n = 0; n < 10; n++) await send(`Card payment ${n} was declined`, n);
+    await server.db.query(
+      "update holdfast.messaging_messages set created_at = now() - interval '30 hours'",
+    );
+    for (let n = 0; n < 10; n++) await send(`Выписка: the statement ${n} is a blank page`, n);
+    const asked = { name: 'report.trends', payload: { hours: 24 } };
+    const { id } = (await call('POST', '/v1/tasks', asked)).body;
+    const { result, progress } = await reaches(id, 'completed');
+    expect(result).toMatchObject({ messages: 10, before: expect.any(Number) });
+    expect(progress).toEqual({ read: result.messages + result.before });
+    const terms = result.rising.map(({ term }: { term: string }) => term);
+    expect(terms).toEqual(expect.arrayContaining(['выписка', 'statement', 'blank', 'page']));
+    expect(terms).not.toContain('declined');
+    const bad = { ...asked, payload: { hours: 0 } };
+    expect((await call('POST', '/v1/tasks', bad)).body.errors[0].path).toBe('payload.hours');
+  });
+
+  it('Q5: run more at once while many wait', async () => {
+    const queue = createQueue('operations', { store: postgresStore(server.db) });
+    await queue.enqueueMany(
+      Array.from({ length: 150 }, () => ({ task: queueProbe, payload: { take_ms: 200 } })),
+    );
+    const leased = async () => (await call('GET', QUEUE)).body.counts.leased;
+    await eventually(async () => ((await leased()) > 6 ? true : undefined));
+    const left = { filter: { queue: 'operations', names: ['queue.probe'] } };
+    await call('POST', '/v1/tasks/cancel', left);
+    await eventually(async () => ((await leased()) === 0 ? true : undefined));
   });
 
   it('Q6: carry the lease and the epoch that fence them', async () => {

@@ -9,14 +9,14 @@ import {
   type Queue,
   type QueueStore,
   type TaskContext,
+  type ThreadHandler,
   type Worker,
 } from '@holdfast/queue';
 import { postgresStore } from '@holdfast/queue/postgres';
 import type { SqlDatabase, SqlTransaction } from '@holdfast/sql';
 import { z } from 'zod';
 import type { NotifyOperator } from '../operations/notify-operator.js';
-
-const HOUR_MS = 3_600_000;
+import { reportTrends } from '../operations/trends.js';
 
 /** Somebody must look at a message: written in the transaction that answers it. */
 export const escalationNotify = defineTask('escalation.notify', {
@@ -36,10 +36,11 @@ export const escalationNotify = defineTask('escalation.notify', {
 
 /** Forgets what has run out. */
 export const maintenancePrune = defineTask('maintenance.prune', {
-  payload: z.object({ hour: z.string() }),
+  payload: z.strictObject({}),
   timeout: '5m',
 });
 
+const CONCURRENCY = { min: 4, max: 32 };
 const PROBE_MAX_MS = 60_000;
 
 const probePayload = z.strictObject({
@@ -60,6 +61,7 @@ export const queueProbe = defineTask('queue.probe', {
 export const DEFINITIONS: readonly AnyTaskDefinition[] = [
   escalationNotify,
   maintenancePrune,
+  reportTrends,
   queueProbe,
 ];
 
@@ -99,6 +101,8 @@ export interface OperationsHandlers {
   readonly notifyOperator: NotifyOperator;
   /** Forgets what has run out; gives what it forgot, for the log. */
   readonly prune: () => Promise<object>;
+  /** Makes a report of what clients write about. */
+  readonly trends: ThreadHandler;
 }
 
 /** Makes the worker of the queue. It does nothing before `start()`. */
@@ -114,12 +118,15 @@ export function composeWorker(
       handle(escalationNotify, async (escalation, { id, signal }) => {
         await handlers.notifyOperator(escalation, { id, signal });
       }),
-      handle(maintenancePrune, async ({ hour }) => {
-        log.info({ hour, ...(await handlers.prune()) }, 'pruned');
+      handle(maintenancePrune, async (_, { headers }) => {
+        const forgotten = await handlers.prune();
+        log.info({ due: headers['schedule-at'], ...forgotten }, 'pruned');
       }),
+      handlers.trends,
       handle(queueProbe, runProbe),
     ],
-    { logger },
+    // Most tasks wait for others; how many may do so at once is found out as it goes.
+    { logger, concurrency: CONCURRENCY },
   );
 }
 
@@ -135,23 +142,12 @@ async function runProbe(
   return result ?? null;
 }
 
-/** Enqueues a pruning for each hour, whichever process is first: the hour is the idempotency key. */
-export function startPruning(queue: Queue<SqlTransaction>, logger: AppLogger): () => void {
-  let timer: NodeJS.Timeout | undefined;
-  let stopped = false;
-  const tick = (): void => {
-    if (stopped) return;
-    const now = Date.now();
-    const hour = new Date(now).toISOString().slice(0, 13);
-    timer = globalThis.setTimeout(tick, HOUR_MS - (now % HOUR_MS) + 1_000);
-    timer.unref();
-    queue
-      .enqueue(maintenancePrune, { hour }, { idempotencyKey: `maintenance.prune:${hour}` })
-      .catch((error: unknown) => logger.warn({ err: error }, 'pruning could not be enqueued'));
-  };
-  tick();
-  return () => {
-    stopped = true;
-    clearTimeout(timer);
-  };
+/**
+ * Has the queue do what is due at certain hours. Every process that works may say so at its start: the workers fire a
+ * run once, however many they are.
+ */
+export async function scheduleOperations(queue: Queue<SqlTransaction>): Promise<void> {
+  const hourly = { overlap: 'skip' } as const;
+  await queue.schedule('maintenance.prune', maintenancePrune, {}, { cron: '0 * * * *', ...hourly });
+  await queue.schedule('report.trends', reportTrends, {}, { cron: '10 * * * *', ...hourly });
 }
