@@ -116,6 +116,20 @@ export const leaseChecks: readonly Check[] = [
     },
   },
   {
+    title: 'lets a lease run out although another worker tried to settle it',
+    async run(kit, expect) {
+      const many = 40;
+      await kit.addAll(...Array.from({ length: many }, () => ({})));
+      for (let turn = 0; turn < many; turn++) {
+        const task = await kit.claimOne('a');
+        await kit.settle('b', kit.completed(task));
+      }
+      await kit.harness.advance(10_000);
+      await kit.claim('b');
+      expect((await kit.store.sweep(100)).lapsed).toBe(many);
+    },
+  },
+  {
     title: 'accepts a settlement after the lease ran out while nobody took over',
     async run(kit, expect) {
       const id = await kit.add();

@@ -206,6 +206,25 @@ export const scheduleChecks: readonly Check[] = [
     },
   },
   {
+    title: 'counts the runs of a schedule anew when it was removed and is put again in one call',
+    needs: 'schedules',
+    async run(kit, expect) {
+      const { paused: _, nextRunAt: __, lastRunAt: ___, runs: ____, ...schedule } = await put(kit);
+      await kit.harness.advance(MINUTE);
+      expect((await fired(kit)).length).toBe(1);
+      const { id, queue } = schedule;
+      const changes = [
+        { kind: 'remove' as const, queue, id },
+        { kind: 'upsert' as const, schedule },
+      ];
+      expect((await kit.store.schedule?.(changes))?.[1]).toMatchObject({
+        runs: 0,
+        lastRunAt: null,
+      });
+      expect(await kit.store.schedules?.({})).toMatchObject([{ runs: 0, lastRunAt: null }]);
+    },
+  },
+  {
     title: 'does not start a run while the one before is live, where its key says so',
     needs: 'schedules',
     async run(kit, expect) {

@@ -38,7 +38,7 @@ export class Exchanger {
     const extended = extendedOf(request, row);
     const claimed = toClaimed(row.claimed);
     // What the caller rolls back was not settled.
-    if (tx === undefined) this.#note(request, row, extended, claimed);
+    if (tx === undefined) this.#note(request, row, { settled, extended, claimed });
     return {
       now: row.now,
       settled,
@@ -71,10 +71,12 @@ export class Exchanger {
   #note(
     request: ExchangeRequest,
     row: ExchangeRow,
-    extended: ExchangeReply['extended'],
-    claimed: readonly ClaimedTask[],
+    { settled, extended, claimed }: Pick<ExchangeReply, 'settled' | 'extended' | 'claimed'>,
   ): void {
-    for (const ref of request.settle) this.#leases.settled(ref);
+    // A stale one may be another worker's lease, which goes on.
+    request.settle.forEach((ref, index) => {
+      if (settled[index] === 'ok') this.#leases.settled(ref);
+    });
     if (row.renewed !== null) {
       this.#leases.extended(row.renewed, request, (index) => extended[index] !== 'lost');
     }

@@ -71,7 +71,7 @@ export class Leases {
     }
   }
 
-  /** The lease ended, or is not ours any more. */
+  /** The lease ended, or is in another row now. */
   settled(ref: LeaseRef): void {
     const held = this.#find(ref);
     if (held === undefined) return;

@@ -122,7 +122,10 @@ export async function alterTasks(
   const fitting = [...FITS[change.kind]];
   if (change.kind === 'cancel' && change.running) fitting.push('leased');
   const states = filter.states?.filter((state) => fitting.includes(state)) ?? fitting;
-  const wanted = { ...filter, states };
+  // A change to one task can free another that was blocked: that one is left to the next call.
+  const freeOnly = change.kind === 'move' || change.kind === 'promote';
+  if (freeOnly && (filter.blockedBy ?? 'none') !== 'none') return [];
+  const wanted = { ...filter, states, ...(freeOnly ? { blockedBy: 'none' as const } : {}) };
   const changed: string[] = [];
   let after: string | undefined;
   while (changed.length < limit) {

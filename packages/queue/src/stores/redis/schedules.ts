@@ -49,6 +49,7 @@ export class RedisSchedules {
         const changed = change(kept.get(name), op, now);
         if (changed === null) {
           kept.delete(name);
+          runs.delete(name); // one that is put again begins anew
           return null;
         }
         kept.set(name, changed);
@@ -57,7 +58,13 @@ export class RedisSchedules {
       const args = names.flatMap((name) => {
         const record = kept.get(name);
         const text = record === undefined ? '' : JSON.stringify(record);
-        return [name, before.get(name) ?? '', text, record?.nextRunAt ?? ''];
+        return [
+          name,
+          before.get(name) ?? '',
+          text,
+          record?.nextRunAt ?? '',
+          runs.has(name) ? 0 : 1,
+        ];
       });
       if ((await this.#run(this.#scripts.schedule, args)) === 1) return results;
     }

@@ -42,13 +42,19 @@ local function same(name, text)
 end
 `;
 
-/** ARGV: name, JSON it was, JSON it is to be ('' for none), next run or '' of each. Whether all were changed. */
+/**
+ * ARGV: of each name, JSON it was, JSON it is to be ('' for none), next run or '', 1 where its runs count anew. Whether
+ * all were changed.
+ */
 export const SCHEDULE: string = `
 ${KEEP}
-for i = 1, #ARGV, 4 do
+for i = 1, #ARGV, 5 do
   if not same(ARGV[i], ARGV[i + 1]) then return 0 end
 end
-for i = 1, #ARGV, 4 do keep(ARGV[i], ARGV[i + 2], ARGV[i + 3]) end
+for i = 1, #ARGV, 5 do
+  keep(ARGV[i], ARGV[i + 2], ARGV[i + 3])
+  if ARGV[i + 4] == '1' then redis.call('HDEL', P .. 'schruns', ARGV[i]) end
+end
 return 1
 `;
 
