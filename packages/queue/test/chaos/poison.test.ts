@@ -5,6 +5,7 @@ import {
   createQueue,
   createWorker,
   defineTask,
+  type HistoryKind,
   handle,
   handleBatch,
   handleInThread,
@@ -20,7 +21,7 @@ import { until } from '../worker/support.js';
 const good = defineTask('good');
 const poison = defineTask('poison', { timeout: 300 });
 const batched = defineTask('batched');
-const threaded = defineTask('threaded', { timeout: 500 });
+const threaded = defineTask('threaded', { timeout: 2_000 });
 const module = new URL('../worker/job.mjs', import.meta.url);
 
 const strange: Record<string, unknown> = {
@@ -70,18 +71,32 @@ async function swallow(payload: unknown): Promise<unknown> {
   return 'harmless';
 }
 
-/** Every poison there is, each with one attempt. */
-function poisons(kit: Kit<never>): NewTask[] {
-  const once = (name: string, payload: unknown): NewTask =>
-    kit.task({ name, payload: JSON.stringify(payload), maxAttempts: 1 });
+/** A poison, and what its history is to say of its one attempt. */
+type Poison = readonly [NewTask, HistoryKind];
+
+/** Every poison there is, but for those that take others with them. */
+function poisons(kit: Kit<never>): Poison[] {
+  const bare = (name: string, payload: string, kind: HistoryKind): Poison => [
+    kit.task({ name, payload, maxAttempts: 1 }),
+    kind,
+  ];
+  const one = (name: string, payload: unknown, kind: HistoryKind = 'error'): Poison =>
+    bare(name, JSON.stringify(payload), kind);
   return [
-    ...Object.keys(strange).map((key) => once('poison', `throw:${key}`)),
-    ...['never', 'circle', 'huge', 'thenable', 'block'].map((what) => once('poison', what)),
-    ...['exit', 'uncaught', 'block', 'function'].map((what) => once('threaded', { do: what })),
-    kit.task({ name: 'poison', payload: '{"not": json', maxAttempts: 1 }),
-    kit.task({ name: 'poison', payload: '', maxAttempts: 1 }),
-    kit.task({ name: 'batched', payload: '[', maxAttempts: 1 }),
-    once('poison', `throw:nul ${'é'.repeat(1_000_000)}`),
+    ...Object.keys(strange).map((key) => one('poison', `throw:${key}`)),
+    one('poison', 'never', 'timeout'),
+    one('poison', 'circle', 'invalid'),
+    one('poison', 'huge', 'invalid'),
+    one('poison', 'thenable'),
+    ...['exit', 'uncaught', 'function'].map((what) => one('threaded', { do: what })),
+    one('threaded', { do: 'block' }, 'timeout'),
+    bare('poison', '{"not": json', 'invalid'),
+    bare('poison', '', 'invalid'),
+    bare('poison', `["${'é'.repeat(1_000_000)}`, 'invalid'),
+    bare('batched', '[', 'invalid'),
+    one('batched', 'bad'),
+    one('poison', 'throw:text a\0b'),
+    one('poison', `throw:nul ${'é'.repeat(1_000_000)}`),
   ];
 }
 
@@ -124,14 +139,30 @@ async function start(store: QueueStore<never>) {
     [
       handle(good, () => 'good'),
       handle(poison, swallow),
-      handleBatch(batched, () => undefined),
-      handleInThread(threaded, module, { threads: 1, terminateAfter: 20 }),
+      handleBatch(batched, (items) =>
+        items.map(({ payload }) =>
+          payload === 'bad'
+            ? { status: 'rejected', reason: strange.proxy }
+            : { status: 'fulfilled', value: null },
+        ),
+      ),
+      handleInThread(threaded, module, { threads: 4, terminateAfter: 20 }),
     ],
     { concurrency: 4, lease: '1s', abortGrace: 100, sweepInterval: 100, pollInterval: 100 },
   );
   await worker.start();
   return { queue, worker };
 }
+
+/** Waits until so many tasks have ended. */
+const ended = (
+  store: QueueStore<never>,
+  { completed, dead }: { completed: number; dead: number },
+): Promise<void> =>
+  until(async () => {
+    const [stats] = await store.stats(['q']);
+    return stats?.counts.completed === completed && stats.counts.dead === dead;
+  });
 
 describe.each(Object.entries(stores))('poison tasks on %s', (_, open) => {
   it.skipIf(open === undefined)(
@@ -149,21 +180,26 @@ describe.each(Object.entries(stores))('poison tasks on %s', (_, open) => {
       const bad = poisons(kit);
       const fine = Array.from({ length: 200 }, () => kit.task({ name: 'good', payload: '1' }));
       // A good one between any two bad ones, and many after them.
-      const mixed = bad.flatMap((task, at) => [task, fine[at] as NewTask]);
+      const mixed = bad.flatMap(([task], at) => [task, fine[at] as NewTask]);
       await store.enqueue([...mixed, ...fine.slice(bad.length)]);
-      await until(async () => {
-        const [stats] = await store.stats(['q']);
-        return stats?.counts.completed === fine.length && stats.counts.dead === bad.length;
-      });
+      await ended(store, { completed: fine.length, dead: bad.length });
       const dead = await store.find({ states: ['dead'] }, { order: 'oldest', limit: 500 });
-      expect(dead.map(({ id }) => id).sort()).toEqual(bad.map(({ id }) => id).sort());
+      expect(dead.map(({ id, history: [entry] }) => [id, entry?.kind])).toEqual(
+        bad.map(([{ id }, kind]) => [id, kind]),
+      );
       for (const record of dead) {
         expect(record.attempts).toBe(1);
         expect(record.history.length).toBe(1);
         expect(record.history[0]?.message?.length ?? 0).toBeLessThanOrEqual(2_000);
       }
-      expect(await worker.health()).toMatchObject({ status: 'healthy' });
       expect(queue.stats().completed).toBe(fine.length);
+      // What blocks the event loop beyond its lease may cost others an attempt, and no more.
+      const block = kit.task({ name: 'poison', payload: '"block"', maxAttempts: 1 });
+      const others = Array.from({ length: 20 }, () => kit.task({ name: 'good', payload: '1' }));
+      await store.enqueue([block, ...others]);
+      await ended(store, { completed: fine.length + others.length, dead: bad.length + 1 });
+      expect(await kit.get(block.id)).toMatchObject({ state: 'dead', attempts: 1 });
+      expect(await worker.health()).toMatchObject({ status: 'healthy' });
       expect(await worker.close({ deadline: 1_000 })).toMatchObject({ unsettled: 0 });
     },
     60_000,

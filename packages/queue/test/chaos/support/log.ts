@@ -31,6 +31,8 @@ export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 export class ProcessLog {
   readonly runs: Run[] = [];
   readonly workers: string[] = [];
+  /** When its first worker was heard of, in milliseconds since 1970. */
+  upAt: number | undefined;
   readonly done: { readonly id: string; readonly at: number }[] = [];
   readonly errors: string[] = [];
   /** Ids of tasks that it removed, or was about to. */
@@ -60,6 +62,7 @@ export class ProcessLog {
     switch (word as Word) {
       case 'up':
         this.workers.push(id);
+        this.upAt ??= Date.now();
         break;
       case 'begin': {
         const run = { id, epoch: Number(epoch), name, begin: Number(ns) / 1e6 };

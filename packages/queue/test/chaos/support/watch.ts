@@ -124,14 +124,29 @@ function killTimes(crew: Crew): Map<string, number> {
   return times;
 }
 
+/** How much of a span of time no process was up, where one comes after the other. */
+function downMs(crew: Crew, from: number, to: number): number {
+  return crew.members.reduce((sum, { killedAt }, n) => {
+    const down = killedAt?.epochMs ?? to;
+    const up = crew.members[n + 1]?.log.upAt ?? to;
+    return sum + Math.max(0, Math.min(up, to) - Math.max(down, from));
+  }, 0);
+}
+
+/** What the guide promises at the default settings: a lease of 10 s, a sweep every 2 s, and a poll. */
+export const PROMISED_MS = 15_000;
+
 /**
  * How long the tasks of killed processes took to begin again, in milliseconds from the kill: by the store's clock,
  * claims that had not begun yet included.
+ *
+ * @param options - `whileUp`: where the processes come one after the other, without the times when there was none
  */
 export async function recoveryTimes(
   store: QueueStore<never>,
   crew: Crew,
   history: History,
+  options: { readonly whileUp?: boolean } = {},
 ): Promise<number[]> {
   const [started, killed] = [startTimes(history), killTimes(crew)];
   const ids = [...new Set([...history.lapsed.keys()].map((lease) => lease.split(' ')[0] ?? ''))];
@@ -142,7 +157,8 @@ export async function recoveryTimes(
     for (const { id, history: entries } of records) {
       for (const { worker = '', epoch } of entries.filter(({ kind }) => kind === 'lapsed')) {
         const again = started.get(`${id} ${epoch + 1}`) ?? Number.NaN;
-        times.push(again - (killed.get(worker) ?? Number.NaN));
+        const from = killed.get(worker) ?? Number.NaN;
+        times.push(again - from - (options.whileUp ? downMs(crew, from, again) : 0));
       }
     }
   }
