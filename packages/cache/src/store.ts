@@ -4,6 +4,7 @@
  *   namespace the keys of one cache; cleared as a whole.
  *   fence     what a read saw of a key. A write that carries it is made only while the key is still as it was seen.
  *   origin    the cache that caused an invalidation, so that it can tell its own from those of others.
+ *   claim     the right to make the value of a key, which one process at a time has.
  *   tag       a name that entries carry; all that carry it are invalidated at once.
  */
 
@@ -49,7 +50,24 @@ export interface StoreInvalidation {
   readonly keys: readonly string[] | 'all';
   /** The tags invalidated; absent when there are none. */
   readonly tags?: readonly string[] | undefined;
+  /** Keys whose claim somebody waited for and that was given up. They are not invalidated. */
+  readonly released?: readonly string[] | undefined;
 }
+
+/** A claim to make the value of a key. */
+export interface StoreClaim {
+  readonly key: string;
+  /** What the read said of the key. A claim is void as soon as the key has changed since. */
+  readonly fence: string;
+  /** Names the claim: 1–64 of letters, digits, `_` and `-`, for each claim another one. */
+  readonly token: string;
+}
+
+/**
+ * `'held'`: the claim is ours for the time asked for. `'changed'`: the key has changed since it was read. A number:
+ * somebody else has it, for so many milliseconds if it is not prolonged.
+ */
+export type StoreClaimResult = 'held' | 'changed' | number;
 
 /** Hears of invalidations. */
 export interface StoreListener {
@@ -102,6 +120,22 @@ export interface CacheStore extends AsyncDisposable {
   invalidateTags(
     namespace: string,
     tags: readonly string[],
+    options?: StoreChangeOptions,
+  ): Promise<void>;
+  /**
+   * Claims keys, or prolongs claims that are held, in one round trip. Who makes the value of a key under a claim is the
+   * only one as long as the claim lasts; that nothing outdated is stored is the fence's business. Absent, with
+   * {@link CacheStore.releaseMany}, in a store that cannot.
+   */
+  claimMany?(
+    namespace: string,
+    claims: readonly StoreClaim[],
+    ttlMs: number,
+  ): Promise<readonly StoreClaimResult[]>;
+  /** Gives claims up, and tells listeners of those that somebody else asked for. Claims that were lost are left alone. */
+  releaseMany?(
+    namespace: string,
+    claims: readonly StoreClaim[],
     options?: StoreChangeOptions,
   ): Promise<void>;
   /** Resolves when the store answers. */

@@ -1,16 +1,30 @@
+import { claims, releases } from './conformance/claims.js';
+import {
+  bytesOf,
+  type Define,
+  fenceOf,
+  fill,
+  fresh,
+  MINUTE,
+  put,
+  type TestRunner,
+  texts,
+  wait,
+} from './conformance/helpers.js';
+import { fencesOfTags, tags } from './conformance/tags.js';
 import type { CacheStore, StoreInvalidation } from './store.js';
 
-/** What the suite uses of a test runner: vitest and Jest fit, and `node:test` with a `expect` of one's choice. */
-export interface TestRunner {
-  describe(name: string, body: () => void): void;
-  it(name: string, body: () => Promise<void>): void;
-  expect(actual: unknown): { toEqual(expected: unknown): void };
-}
+export type { TestRunner } from './conformance/helpers.js';
 
 /** What a store can do. */
 export interface StoreCapabilities {
   /** Whether handles hear of each other's invalidations. Where not, the reason, which the suite prints. */
   subscribe: true | { absent: string };
+  /**
+   * Whether keys can be claimed. Where not, the reason, which the suite prints.
+   * @defaultValue true
+   */
+  claims?: true | { absent: string };
 }
 
 /** The store to be proved. */
@@ -21,51 +35,6 @@ export interface ConformanceOptions {
   /** @defaultValue everything */
   capabilities?: StoreCapabilities;
 }
-
-const MINUTE = 60_000;
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-const bytesOf = (text: string): Uint8Array => encoder.encode(text);
-const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-let namespaces = 0;
-/** A namespace of its own for each test, also among runs that share a server. */
-const fresh = (): string => {
-  namespaces += 1;
-  return `conformance-${process.pid}-${Date.now()}-${namespaces}`;
-};
-
-async function texts(
-  store: CacheStore,
-  namespace: string,
-  keys: readonly string[],
-): Promise<(string | undefined)[]> {
-  const reads = await store.getMany(namespace, keys);
-  return reads.map(({ bytes }) => (bytes === undefined ? undefined : decoder.decode(bytes)));
-}
-
-async function put(store: CacheStore, namespace: string, key: string, text: string): Promise<void> {
-  await store.setMany(namespace, [{ key, bytes: bytesOf(text), ttlMs: MINUTE }]);
-}
-
-async function fenceOf(store: CacheStore, namespace: string, key: string): Promise<string> {
-  const [read] = await store.getMany(namespace, [key]);
-  return read?.fence ?? 'no read';
-}
-
-/** Whether a write under this fence is made. */
-async function fill(
-  store: CacheStore,
-  namespace: string,
-  fence: string,
-  key = 'k',
-  tags?: readonly string[],
-): Promise<boolean | undefined> {
-  const write = { key, bytes: bytesOf('filled'), ttlMs: MINUTE, fence, tags };
-  return (await store.setMany(namespace, [write]))[0];
-}
-
-type Define = (name: string, body: (store: CacheStore, namespace: string) => Promise<void>) => void;
 
 function readingAndWriting(test: Define, { expect }: TestRunner): void {
   test('returns what was set, in the order of the keys asked for', async (store, ns) => {
@@ -151,89 +120,6 @@ function fences(test: Define, { expect }: TestRunner): void {
   });
 }
 
-async function putTagged(
-  store: CacheStore,
-  namespace: string,
-  key: string,
-  tags: readonly string[],
-): Promise<void> {
-  await store.setMany(namespace, [{ key, bytes: bytesOf(key), ttlMs: MINUTE, tags }]);
-}
-
-function tags(test: Define, { expect }: TestRunner): void {
-  test('keeps the tags of an entry as they are', async (store, ns) => {
-    const names = ['user:1', 'ключ {}* \n " 🗝', '\u0000a', '__proto__'];
-    await putTagged(store, ns, 'k', names);
-    const [read] = await store.getMany(ns, ['k']);
-    expect([decoder.decode(read?.bytes), read?.tags]).toEqual(['k', names]);
-  });
-  test('invalidates all that carry one of the tags, and nothing else', async (store, ns) => {
-    await putTagged(store, ns, 'a', ['x']);
-    await putTagged(store, ns, 'b', ['x', 'y']);
-    await putTagged(store, ns, 'c', ['z']);
-    await put(store, ns, 'd', 'd');
-    await store.invalidateTags(ns, ['y', 'unknown']);
-    expect(await texts(store, ns, ['a', 'b', 'c', 'd'])).toEqual(['a', undefined, 'c', 'd']);
-    await store.invalidateTags(ns, ['x', 'z']);
-    expect(await texts(store, ns, ['a', 'b', 'c', 'd'])).toEqual([
-      undefined,
-      undefined,
-      undefined,
-      'd',
-    ]);
-    await putTagged(store, ns, 'a', ['x']);
-    expect(await texts(store, ns, ['a', 'b'])).toEqual(['a', undefined]);
-  });
-  test('a new value counts by its own tags', async (store, ns) => {
-    await putTagged(store, ns, 'k', ['x']);
-    await putTagged(store, ns, 'k', ['y']);
-    await store.invalidateTags(ns, ['x']);
-    expect(await texts(store, ns, ['k'])).toEqual(['k']);
-    await put(store, ns, 'k', 'plain');
-    await store.invalidateTags(ns, ['x', 'y']);
-    expect(await texts(store, ns, ['k'])).toEqual(['plain']);
-  });
-  test('does not write under a fence once one of the tags was invalidated', async (store, ns) => {
-    const fence = await fenceOf(store, ns, 'k');
-    await store.invalidateTags(ns, ['x']);
-    expect(await fill(store, ns, fence, 'k', ['y', 'x'])).toEqual(false);
-    expect(await fill(store, ns, fence, 'k', ['y'])).toEqual(true);
-    const other = await fenceOf(store, ns, 'other');
-    expect(await fill(store, ns, other, 'other', ['x'])).toEqual(true);
-  });
-  test('many fills under one new tag do not hinder each other', async (store, ns) => {
-    const keys = ['a', 'b', 'c'];
-    const reads = await store.getMany(ns, keys);
-    const fills = keys.map((key, i) => fill(store, ns, reads[i]?.fence ?? '', key, ['new']));
-    expect(await Promise.all(fills)).toEqual([true, true, true]);
-  });
-  test('tags of one namespace, and of one before a clear, do not touch others', async (store, ns) => {
-    await putTagged(store, `${ns}-other`, 'k', ['x']);
-    await putTagged(store, ns, 'k', ['x']);
-    for (let i = 0; i < 5; i += 1) await store.invalidateTags(ns, ['x']);
-    expect(await texts(store, `${ns}-other`, ['k'])).toEqual(['k']);
-    await store.clear(ns);
-    await putTagged(store, ns, 'k', ['x']);
-    expect(await texts(store, ns, ['k'])).toEqual(['k']);
-    await store.invalidateTags(ns, ['x']);
-    expect(await texts(store, ns, ['k'])).toEqual([undefined]);
-  });
-  test('invalidates a thousand tags in one call', async (store, ns) => {
-    const keys = Array.from({ length: 1_000 }, (_, i) => `k${i}`);
-    await store.setMany(
-      ns,
-      keys.map((key) => ({ key, bytes: bytesOf(key), ttlMs: MINUTE, tags: [`tag:${key}`] })),
-    );
-    const half = keys.slice(500);
-    await store.invalidateTags(
-      ns,
-      half.map((key) => `tag:${key}`),
-    );
-    expect(await texts(store, ns, keys)).toEqual(keys.map((key, i) => (i < 500 ? key : undefined)));
-    await store.invalidateTags(ns, []);
-  });
-}
-
 function namespacesApart(test: Define, { expect }: TestRunner): void {
   test('clears one namespace and leaves the others', async (store, ns) => {
     const other = `${ns}-other`;
@@ -288,7 +174,7 @@ function invalidations(test: Define, { expect }: TestRunner): void {
  * ```
  */
 export function cacheStoreConformance(runner: TestRunner, options: ConformanceOptions): void {
-  const { subscribe = true } = options.capabilities ?? {};
+  const { subscribe = true, claims: claiming = true } = options.capabilities ?? {};
   const test: Define = (name, body) => {
     runner.it(name, async () => {
       const store = await options.create();
@@ -303,7 +189,16 @@ export function cacheStoreConformance(runner: TestRunner, options: ConformanceOp
     readingAndWriting(test, runner);
     fences(test, runner);
     tags(test, runner);
+    fencesOfTags(test, runner);
     namespacesApart(test, runner);
+    if (claiming === true) {
+      claims(test, runner);
+      if (subscribe === true) releases(test, runner);
+    } else {
+      test(`has no claims: ${claiming.absent}`, async (store) => {
+        runner.expect([store.claimMany, store.releaseMany]).toEqual([undefined, undefined]);
+      });
+    }
     if (subscribe === true) invalidations(test, runner);
     else {
       test(`tells of no invalidations: ${subscribe.absent}`, async (store) => {

@@ -125,7 +125,8 @@ export function resolvePolicy(policy: LoadPolicy): Partial<WriteDefaults> {
   const { softTimeout, hardTimeout, refreshAhead, graceRetry } = policy;
   const ms = (option: string, value: unknown, min: number): number =>
     duration(option, value, min, MAX_TIMER_MS);
-  if (refreshAhead !== undefined && !(refreshAhead > 0 && refreshAhead <= 1)) {
+  const share = typeof refreshAhead === 'number' && refreshAhead > 0 && refreshAhead <= 1;
+  if (refreshAhead !== undefined && !share) {
     throw optionInvalid('refreshAhead', 'a number above 0 up to 1', refreshAhead);
   }
   return {

@@ -5,6 +5,8 @@ import { checkKnown, optionInvalid } from '../option-checks.js';
 import type {
   CacheStore,
   StoreChangeOptions,
+  StoreClaim,
+  StoreClaimResult,
   StoreInvalidation,
   StoreListener,
   StoreRead,
@@ -34,6 +36,16 @@ interface Slot {
   readonly writtenAt: number;
 }
 
+/** Who makes the value of a key. */
+interface Claim {
+  /** What the key was when it was claimed: when it has changed, the claim is void. */
+  readonly state: string;
+  readonly token: string;
+  expiresAt: number;
+  /** Whether somebody else asked for it. */
+  wanted: boolean;
+}
+
 /** How long a deletion is remembered: as long as a factory that started before it may run. */
 const TOMBSTONE_MS = 60_000;
 
@@ -48,6 +60,8 @@ class MemoryStore implements CacheStore {
   readonly #tags: LRUCache<string, number>;
   /** The latest of the records of tags that left: what is older may have been invalidated. */
   #forgotten = 0;
+  /** Those that were not given up stay until somebody claims the key again: as many as there are keys at most. */
+  readonly #claims: LRUCache<string, Claim>;
   readonly #listeners = new Map<string, Set<StoreListener>>();
   #changes = 0;
   #closed = false;
@@ -55,6 +69,7 @@ class MemoryStore implements CacheStore {
   constructor(maxEntries: number, clock: Clock) {
     this.#clock = clock;
     this.#slots = new LRUCache({ max: maxEntries });
+    this.#claims = new LRUCache({ max: maxEntries });
     this.#tags = new LRUCache({
       max: maxEntries,
       dispose: (sequence, _tag, reason) => {
@@ -90,7 +105,7 @@ class MemoryStore implements CacheStore {
       if (fence === undefined) invalidated.push(key);
       return true;
     });
-    if (invalidated.length > 0) this.#publish(namespace, invalidated, options);
+    if (invalidated.length > 0) this.#tell(namespace, { keys: invalidated }, options);
     return written;
   }
 
@@ -101,13 +116,13 @@ class MemoryStore implements CacheStore {
   ): Promise<void> {
     this.#checkOpen();
     for (const key of keys) this.#put(namespace, key, undefined, TOMBSTONE_MS);
-    if (keys.length > 0) this.#publish(namespace, keys, options);
+    if (keys.length > 0) this.#tell(namespace, { keys }, options);
   }
 
   async clear(namespace: string, options?: StoreChangeOptions): Promise<void> {
     this.#checkOpen();
     this.#epochs.set(namespace, this.#epoch(namespace) + 1);
-    this.#publish(namespace, 'all', options);
+    this.#tell(namespace, { keys: 'all' }, options);
   }
 
   async invalidateTags(
@@ -118,7 +133,45 @@ class MemoryStore implements CacheStore {
     this.#checkOpen();
     this.#sequence += 1;
     for (const tag of tags) this.#tags.set(tagKey(namespace, tag), this.#sequence);
-    if (tags.length > 0) this.#publish(namespace, [], options, tags);
+    if (tags.length > 0) this.#tell(namespace, { keys: [], tags }, options);
+  }
+
+  async claimMany(
+    namespace: string,
+    claims: readonly StoreClaim[],
+    ttlMs: number,
+  ): Promise<readonly StoreClaimResult[]> {
+    this.#checkOpen();
+    const now = this.#clock.now();
+    return claims.map(({ key, fence, token }) => {
+      const state = this.#state(namespace, key);
+      if (fence.split(':')[1] !== state) return 'changed';
+      const name = tagKey(namespace, key);
+      const held = this.#claims.get(name);
+      if (held === undefined || held.state !== state || held.expiresAt <= now) {
+        this.#claims.set(name, { state, token, expiresAt: now + ttlMs, wanted: false });
+        return 'held';
+      }
+      if (held.token === token) held.expiresAt = now + ttlMs;
+      else held.wanted = true;
+      return held.token === token ? 'held' : held.expiresAt - now;
+    });
+  }
+
+  async releaseMany(
+    namespace: string,
+    claims: readonly StoreClaim[],
+    options?: StoreChangeOptions,
+  ): Promise<void> {
+    this.#checkOpen();
+    const released: string[] = [];
+    for (const { key, token } of claims) {
+      const held = this.#claims.get(tagKey(namespace, key));
+      if (held?.token !== token) continue;
+      this.#claims.delete(tagKey(namespace, key));
+      if (held.wanted) released.push(key);
+    }
+    if (released.length > 0) this.#tell(namespace, { keys: [], released }, options);
   }
 
   async ping(): Promise<void> {
@@ -211,13 +264,12 @@ class MemoryStore implements CacheStore {
     }
   }
 
-  #publish(
+  #tell(
     namespace: string,
-    keys: StoreInvalidation['keys'],
+    news: Omit<StoreInvalidation, 'origin'>,
     options: StoreChangeOptions | undefined,
-    tags?: readonly string[],
   ): void {
-    const invalidation = { origin: options?.origin ?? '', keys, tags };
+    const invalidation = { origin: options?.origin ?? '', ...news };
     for (const listener of this.#listeners.get(namespace) ?? []) {
       listener.onInvalidate(invalidation);
     }

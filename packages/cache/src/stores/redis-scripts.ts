@@ -47,6 +47,15 @@ const script = (source: string): Script => ({
   sha: createHash('sha1').update(source).digest('hex'),
 });
 
+const CHANGE_OF = `
+local function change_of(key)
+  local head = redis.pcall('GETRANGE', key, 0, 15)
+  if type(head) == 'string' and #head == 16 and string.find(head, '^hf1[vgt][%w_%-]+$') then
+    return string.sub(head, 5, 16)
+  end
+  return '${ABSENT}'
+end`;
+
 /**
  * KEYS: epoch key, entry keys, keys of tags. ARGV: epoch to use when there is none, change, channel, message
  * ('' publishes nothing), number of entries, then of each entry fence ('' writes unconditionally), milliseconds to
@@ -70,13 +79,7 @@ local function recorded(place)
   if type(record) ~= 'string' or string.sub(record, 1, 12) ~= epoch then return nil end
   return tonumber(string.sub(record, 13))
 end
-local function change_of(key)
-  local head = redis.pcall('GETRANGE', key, 0, 15)
-  if type(head) == 'string' and #head == 16 and string.find(head, '^hf1[vgt][%w_%-]+$') then
-    return string.sub(head, 5, 16)
-  end
-  return '${ABSENT}'
-end
+${CHANGE_OF}
 local function holds(key, fence, tags)
   if string.sub(fence, 1, 24) ~= epoch .. change_of(key) then return false end
   local seen = tonumber(string.sub(fence, 25)) or 0
@@ -149,4 +152,55 @@ export const CLEAR: Script = script(`
 redis.call('SET', KEYS[1], ARGV[1])
 redis.call('PUBLISH', ARGV[2], ARGV[3])
 return 1
+`);
+
+/**
+ * A claim is epoch and change of the key, the token, and "+" when somebody waits for it. It is void once the key has
+ * another change.
+ *
+ * KEYS: epoch key, then entry key and claim key of each. ARGV: milliseconds to live, then fence and token of each.
+ * Returns for each 0 when it is held now, -1 when the key has changed, else the milliseconds that another one has it.
+ */
+export const CLAIM: Script = script(`
+${CHANGE_OF}
+local epoch = string.sub(redis.call('GET', KEYS[1]) or '', 1, 12)
+local results = {}
+for i = 1, (#KEYS - 1) / 2 do
+  local claim = KEYS[2 * i + 1]
+  local state = epoch .. change_of(KEYS[2 * i])
+  local own = state .. ARGV[2 * i + 1]
+  local held = redis.call('GET', claim)
+  if string.sub(ARGV[2 * i], 1, 24) ~= state then
+    results[i] = -1
+  elseif held == own or held == own .. '+' then
+    redis.call('PEXPIRE', claim, ARGV[1])
+    results[i] = 0
+  elseif held and string.sub(held, 1, 24) == state then
+    local left = math.max(1, redis.call('PTTL', claim))
+    if string.sub(held, -1) ~= '+' then redis.call('SET', claim, held .. '+', 'PX', left) end
+    results[i] = left
+  else
+    redis.call('SET', claim, own, 'PX', ARGV[1])
+    results[i] = 0
+  end
+end
+return results
+`);
+
+/** KEYS: claim keys. ARGV: channel, origin as JSON, then token and key as JSON of each. */
+export const RELEASE: Script = script(`
+local waited = {}
+for i = 1, #KEYS do
+  local held = redis.call('GET', KEYS[i])
+  local token = held and string.gsub(string.sub(held, 25), '%+$', '')
+  if token == ARGV[2 * i + 1] then
+    redis.call('DEL', KEYS[i])
+    if string.sub(held, -1) == '+' then waited[#waited + 1] = ARGV[2 * i + 2] end
+  end
+end
+if #waited > 0 then
+  local message = '{"origin":' .. ARGV[2] .. ',"keys":[],"released":[' .. table.concat(waited, ',') .. ']}'
+  redis.call('PUBLISH', ARGV[1], message)
+end
+return #waited
 `);

@@ -89,10 +89,11 @@ export class RedisSubscriptions {
 /** `undefined` for what another program published. */
 function parse(message: string): StoreInvalidation | undefined {
   try {
-    const { origin, keys, tags } = JSON.parse(message) as Record<string, unknown>;
+    const { origin, keys, tags, released } = JSON.parse(message) as Record<string, unknown>;
     if (typeof origin !== 'string' || !(keys === 'all' || isStrings(keys))) return undefined;
-    if (tags === undefined) return { origin, keys };
-    return isStrings(tags) ? { origin, keys, tags } : undefined;
+    if (tags !== undefined && !isStrings(tags)) return undefined;
+    if (released !== undefined && !isStrings(released)) return undefined;
+    return { origin, keys, tags, released };
   } catch {
     return undefined;
   }

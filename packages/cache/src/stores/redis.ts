@@ -4,6 +4,8 @@ import { checkKnown, optionInvalid } from '../option-checks.js';
 import type {
   CacheStore,
   StoreChangeOptions,
+  StoreClaim,
+  StoreClaimResult,
   StoreInvalidation,
   StoreListener,
   StoreRead,
@@ -13,7 +15,7 @@ import type {
 import type { RedisClient } from './redis-client.js';
 import { RedisConnection } from './redis-connection.js';
 import { absent, type ParsedEntry, parseEntry } from './redis-entry.js';
-import { CLEAR, DELETE_MANY, INVALIDATE_TAGS, SET_MANY } from './redis-scripts.js';
+import { CLAIM, CLEAR, DELETE_MANY, INVALIDATE_TAGS, RELEASE, SET_MANY } from './redis-scripts.js';
 import { RedisSubscriptions } from './redis-subscriptions.js';
 import { type NamespaceState, namespaceState, TagRecords } from './redis-tags.js';
 
@@ -204,6 +206,38 @@ class RedisStore implements CacheStore {
     await Promise.all(parts);
   }
 
+  async claimMany(
+    namespace: string,
+    claims: readonly StoreClaim[],
+    ttlMs: number,
+  ): Promise<readonly StoreClaimResult[]> {
+    const parts = [...chunks(claims)].map(async (part) => {
+      const keys = part.flatMap(({ key }) => [
+        this.#entryKey(namespace, key),
+        this.#claimKey(namespace, key),
+      ]);
+      const args = part.flatMap(({ fence, token }) => [fence, token]);
+      const all = [this.#epochKey(namespace), ...keys];
+      const left = await this.#connection.run(CLAIM, all, [Math.ceil(ttlMs), ...args]);
+      return (left as (number | string)[]).map((one) => claimResult(Number(one)));
+    });
+    return (await Promise.all(parts)).flat();
+  }
+
+  async releaseMany(
+    namespace: string,
+    claims: readonly StoreClaim[],
+    options?: StoreChangeOptions,
+  ): Promise<void> {
+    const origin = JSON.stringify(options?.origin ?? '');
+    const parts = [...chunks(claims)].map((part) => {
+      const keys = part.map(({ key }) => this.#claimKey(namespace, key));
+      const args = part.flatMap(({ key, token }) => [token, JSON.stringify(key)]);
+      return this.#connection.run(RELEASE, keys, [this.#channel(namespace), origin, ...args]);
+    });
+    await Promise.all(parts);
+  }
+
   async ping(): Promise<void> {
     await this.#connection.send([['ping']]);
   }
@@ -229,6 +263,10 @@ class RedisStore implements CacheStore {
     return `${this.#tagged(namespace)}:epoch`;
   }
 
+  #claimKey(namespace: string, key: string): string {
+    return `${this.#tagged(namespace)}:c:${key}`;
+  }
+
   #tagKey(namespace: string, tag: string): string {
     return `${this.#tagged(namespace)}:t:${tag}`;
   }
@@ -236,6 +274,11 @@ class RedisStore implements CacheStore {
   #channel(namespace: string): string {
     return `${this.#tagged(namespace)}:changes`;
   }
+}
+
+function claimResult(left: number): StoreClaimResult {
+  if (left === 0) return 'held';
+  return left < 0 ? 'changed' : left;
 }
 
 function messageOf(
