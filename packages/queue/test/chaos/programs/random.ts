@@ -29,6 +29,7 @@ import {
   SIDE,
   STRICT,
   TICK,
+  WAITING,
   WEIGHTED,
   WINDOWED,
 } from '../support/rules.js';
@@ -47,7 +48,18 @@ for (const queue of queues) {
   queue.on('task.lost', ({ subject, data }) => say('lost', subject, data.epoch));
 }
 const names = [
-  ...[...CAPPED, ...KEYED, ...WINDOWED, GATHER, GROUP_RATED, FREE, OF_RATED, BATCHED, WEIGHTED],
+  ...[
+    ...CAPPED,
+    ...KEYED,
+    ...WINDOWED,
+    ...WAITING,
+    GATHER,
+    GROUP_RATED,
+    FREE,
+    OF_RATED,
+    BATCHED,
+    WEIGHTED,
+  ],
   ...[CHILD, PARENT, CALM_PARENT, TICK, STRICT, HELD],
 ];
 const tasks = new Map(names.map((name) => [name, defineTask<unknown>(name)]));

@@ -1,6 +1,6 @@
 import type { StoredEvent, TaskRecord } from '../../../src/index.js';
 import type { History } from './history.js';
-import { GATHER, HELD, KEYED, STRICT, WINDOW_MS, WINDOWED } from './rules.js';
+import { GATHER, HELD, KEYED, STRICT, WAITING, WINDOW_MS, WINDOWED } from './rules.js';
 
 /** Every task of the run, by id, as it is at its end. Those that were removed are absent. */
 export type Records = ReadonlyMap<string, TaskRecord>;
@@ -39,17 +39,20 @@ export function disorder(history: History, records: Records): string[] {
   return found;
 }
 
-/** Keys that two live tasks had at once. */
+const HELD_WHILE_LIVE: readonly string[] = [...KEYED, ...WINDOWED, GATHER];
+
+/** Keys that two tasks had at once. */
 export function sharedKeys(history: History): string[] {
   const found: string[] = [];
-  const live = new Map<string, Set<string>>();
+  const holders = new Map<string, Set<string>>();
   for (const event of history.events) {
     const { type, subject, name = '' } = event;
-    if (!KEYED.includes(name) && !WINDOWED.includes(name) && name !== GATHER) continue;
-    const ids = live.get(name) ?? new Set();
-    live.set(name, ids);
+    const isUntilStart = WAITING.includes(name);
+    if (!isUntilStart && !HELD_WHILE_LIVE.includes(name)) continue;
+    const ids = holders.get(name) ?? new Set();
+    holders.set(name, ids);
     if (type === 'task.added' || type === 'task.redriven') ids.add(subject);
-    if (isOver(event)) ids.delete(subject);
+    if (isOver(event) || (isUntilStart && type === 'task.started')) ids.delete(subject);
     if (ids.size > 1) found.push(`${name}: ${[...ids].join(' and ')}`);
   }
   return found;

@@ -21,6 +21,8 @@ export const CAPPED: readonly string[] = ['capped-0', 'capped-1'];
 export const KEYED: readonly string[] = ['key-0', 'key-1', 'key-2'];
 /** Keys that are held for a time, whatever becomes of their tasks. */
 export const WINDOWED: readonly string[] = ['window-0', 'window-1'];
+/** Keys that are held until their tasks start. */
+export const WAITING: readonly string[] = ['waiting-0', 'waiting-1'];
 /** The key whose tasks gather the payloads of all that come while one waits. */
 export const GATHER = 'gather';
 export const GROUP_RATED = 'rated-0';

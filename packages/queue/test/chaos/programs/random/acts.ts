@@ -19,6 +19,7 @@ import {
   SIDE,
   STRICT,
   TICK,
+  WAITING,
   WINDOW_MS,
   WINDOWED,
 } from '../../support/rules.js';
@@ -50,6 +51,7 @@ export function actsOf(kit: Kit): readonly Act[] {
     ...times(2, () => addStrict(kit, HELD, 'block', seen)),
     ...times(2, () => addKeyed(kit)),
     () => addWindowed(kit),
+    () => addWaiting(kit),
     () => gather(kit),
     ...times(2, () => addFlow(kit, seen)),
     () => addBatch(kit, seen),
@@ -119,6 +121,15 @@ async function addKeyed({ main, task }: Kit): Promise<void> {
 async function addWindowed({ main, task }: Kit): Promise<void> {
   const name = any(WINDOWED);
   await main.enqueue(task(name), null, { idempotencyKey: name, idempotencyWindow: WINDOW_MS });
+}
+
+async function addWaiting({ main, task }: Kit): Promise<void> {
+  const name = any(WAITING);
+  await main.enqueue(task(name), null, {
+    idempotencyKey: name,
+    idempotencyWindow: 'waiting',
+    ...(Math.random() < 0.5 ? { delay: upTo(300) } : {}),
+  });
 }
 
 let tokens = 0;
