@@ -16,11 +16,6 @@ export const reasons = [
     why: 'each awaited task costs one commit (see the limit of commits of one row). The backend needs less than that of the rival; the rest is our client, which goes through more layers',
   },
   {
-    work: 'PostgreSQL: idle queue',
-    rival: /./,
-    why: 'commit, notification, claim and start come one after the other for either; Postgres does not hand tasks over yet, as Redis does',
-  },
-  {
     work: 'enqueue in bulk',
     rival: /BullMQ$/,
     why: 'a task takes the server 2 to 2.6 µs, most of it looking up and writing the hash of tasks, and the producer about as much, one after the other',

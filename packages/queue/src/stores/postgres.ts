@@ -1,8 +1,9 @@
-import { migrate, type SqlDatabase } from '@holdfast/sql';
+import { migrate, type SqlDatabase, type Subscription } from '@holdfast/sql';
 import { QueueError } from '../errors.js';
 import { invalidOption, knownOptions } from '../options.js';
 import type {
   Alteration,
+  ClaimedTask,
   Edit,
   EnqueueOutcome,
   EventPage,
@@ -29,7 +30,9 @@ import { COMMON_FEATURES } from './common.js';
 import { Enqueuer } from './postgres/enqueuer.js';
 import { Exchanger } from './postgres/exchanger.js';
 import { Journal } from './postgres/journal.js';
+import { Leases } from './postgres/leases.js';
 import { queueMigrations } from './postgres/migrations.js';
+import { Parked } from './postgres/parked.js';
 import { candidatesStatement, changeStatement, findStatement } from './postgres/queries.js';
 import { type TaskRow, toRecord } from './postgres/rows.js';
 import { explained, Runner } from './postgres/runner.js';
@@ -60,7 +63,7 @@ const SCHEMA = /^[a-z_][a-z0-9_]{0,47}$/;
 /** More candidates than changes asked for: a few may turn out not to fit. */
 const SPARE_CANDIDATES = 1_000;
 
-const FEATURES: readonly StoreFeature[] = [...COMMON_FEATURES, 'completeIn'];
+const FEATURES: readonly StoreFeature[] = [...COMMON_FEATURES, 'completeIn', 'handover'];
 
 class PostgresStore implements QueueStore<PostgresTransaction> {
   readonly name = 'postgres';
@@ -75,6 +78,7 @@ class PostgresStore implements QueueStore<PostgresTransaction> {
   readonly #runner: Runner;
   readonly #enqueuer: Enqueuer;
   readonly #exchanger: Exchanger;
+  readonly #parked: Parked;
   readonly #schedules: Schedules;
   readonly #journal: Journal;
   readonly #vacuum: Vacuum;
@@ -95,7 +99,9 @@ class PostgresStore implements QueueStore<PostgresTransaction> {
     this.#schema = schema;
     this.#runner = new Runner(db);
     this.#enqueuer = new Enqueuer(db, this.#runner, schema);
-    this.#exchanger = new Exchanger(this.#runner, schema);
+    const leases = new Leases();
+    this.#parked = new Parked(schema, leases);
+    this.#exchanger = new Exchanger(this.#runner, schema, leases, this.#parked);
     this.#journal = new Journal(this.#runner, schema);
     this.#vacuum = new Vacuum(db, schema);
     this.#schedules = new Schedules(this.#runner, this.#enqueuer, schema);
@@ -135,6 +141,19 @@ class PostgresStore implements QueueStore<PostgresTransaction> {
         { onReconnect: () => queues.forEach(wake) },
       )
       .catch(explained);
+    return this.#until(subscription);
+  }
+
+  async onHandover(
+    worker: string,
+    take: (claimed: readonly ClaimedTask[]) => void,
+  ): Promise<AsyncDisposable> {
+    this.#open();
+    return this.#until(await this.#parked.listen(this.#db, worker, take));
+  }
+
+  /** Ends with the store at the latest. */
+  #until(subscription: Subscription): AsyncDisposable {
     this.#subscriptions.add(subscription);
     return {
       [Symbol.asyncDispose]: async () => {

@@ -4,7 +4,18 @@ import type { StoreHarness } from '../../src/testing.js';
 
 const SCHEMA = 'queue_test';
 const TABLES = [
-  ...['task', 'lease', 'finished', 'key', 'setting', 'group', 'rate', 'child', 'schedule'],
+  ...[
+    'task',
+    'lease',
+    'parked',
+    'finished',
+    'key',
+    'setting',
+    'group',
+    'rate',
+    'child',
+    'schedule',
+  ],
   ...['event', 'event_floor', 'minute'],
 ];
 const START = '2026-01-01T00:00:00Z';

@@ -20,6 +20,7 @@ const FEATURES: readonly StoreFeature[] = [
   'events',
   'metrics',
   'completeIn',
+  'handover',
 ];
 
 for (const database of testDatabases()) {

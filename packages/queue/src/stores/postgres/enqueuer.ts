@@ -30,7 +30,7 @@ export class Enqueuer {
     this.#runner = runner;
     this.#addName = `${schema}_queue_add_v1`;
     this.#addText = `select from ${schema}.queue_add_v1($1::text, $2::text, $3::text, $4::smallint, $5::float8, $6::boolean,
-      $7::integer, $8::float8, $9::float8, $10::uuid[], $11::text[])`;
+      $7::integer, $8::float8, $9::float8, $10::uuid[], $11::text[], $12::boolean)`;
     this.#name = `${schema}_queue_enqueue_v1`;
     this.#text = `select o_ord::integer as ord, o_id as id from ${schema}.queue_enqueue_v1($1::uuid[], $2::text[], $3::text[],
       $4::text[], $5::text[], $6::smallint[], $7::float8[], $8::boolean[], $9::integer[], $10::float8[],
@@ -86,7 +86,8 @@ export class Enqueuer {
       if (tasks.some(isSpecial)) return await this.#writeSpecial(tasks, tx);
       const alike = addValues(tasks);
       if (alike === undefined) return await this.#writeMixed(tasks, tx);
-      const statement = { text: this.#addText, values: alike };
+      // A lease must not begin in a transaction of which nobody knows when it ends.
+      const statement = { text: this.#addText, values: [...alike, tx === undefined] };
       await this.#runner.query(statement, { name: this.#addName }, tx);
       return tasks.map(({ id }) => ({ outcome: 'added', id }));
     } catch (cause) {

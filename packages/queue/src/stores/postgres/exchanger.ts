@@ -1,7 +1,8 @@
 import { QueueError } from '../../errors.js';
 import type { ClaimedTask, ExchangeReply, ExchangeRequest } from '../../store.js';
 import { exchangeArrays, type Sorted, sortSettlements } from './arrays.js';
-import { Leases } from './leases.js';
+import type { Leases } from './leases.js';
+import { NO_VISIT, type Parked, type Visit } from './parked.js';
 import { type ExchangeRow, toClaimed } from './rows.js';
 import type { Runner } from './runner.js';
 import type { PostgresTransaction } from './transactions.js';
@@ -11,23 +12,29 @@ export class Exchanger {
   readonly #runner: Runner;
   readonly #text: string;
   readonly #name: string;
-  readonly #leases = new Leases();
+  readonly #leases: Leases;
+  readonly #parked: Parked;
 
-  constructor(runner: Runner, schema: string) {
+  constructor(runner: Runner, schema: string, leases: Leases, parked: Parked) {
     this.#runner = runner;
+    this.#leases = leases;
+    this.#parked = parked;
     this.#name = `${schema}_queue_exchange_v1`;
     this.#text = `select o_now as now, o_due as due, o_done as done,
       o_done_cancelled as donecancelled, o_settled as settled, o_settled_cancelled as settledcancelled,
       o_extended as extended, o_cancelling as cancelling, o_lease as lease, o_renewed as renewed, o_keeps as keeps,
       o_claimed as claimed from ${schema}.queue_exchange_v1($1::text, $2::float8, $3::uuid[], $4::integer,
       $5::text[], $6::uuid[], $7::integer[], $8::text[], $9::float8[], $10::boolean[], $11::text[], $12::text[],
-      $13::uuid[], $14::integer[], $15::text[], $16::text[], $17::integer, $18::boolean, $19::bigint[])`;
+      $13::uuid[], $14::integer[], $15::text[], $16::text[], $17::integer, $18::boolean, $19::bigint[], $20::text, $21::text,
+      $22::text)`;
   }
 
   /** In the caller's transaction where one is given. */
   async exchange(request: ExchangeRequest, tx?: PostgresTransaction): Promise<ExchangeReply> {
     const sorted = sortSettlements(request.settle);
-    const row = await this.#send(request, sorted, tx);
+    const visit = tx === undefined ? this.#parked.begin(request) : NO_VISIT;
+    const row = await this.#send(request, sorted, visit, tx);
+    visit.answered();
     const settled = request.settle.map((): 'ok' | 'stale' => 'stale');
     mark(settled, row.done === null ? sorted.completed : completedOf(sorted, row.done));
     mark(settled, row.settled === null ? sorted.others : othersOf(sorted, row.settled));
@@ -52,12 +59,15 @@ export class Exchanger {
   async #send(
     request: ExchangeRequest,
     sorted: Sorted,
+    visit: Visit,
     tx: PostgresTransaction | undefined,
   ): Promise<ExchangeRow> {
     const kept = tx !== undefined || this.#leases.mayKeep(request.settle);
     const over = tx === undefined ? this.#leases.takeOver() : [];
+    const { heard, park, channel } = visit;
+    const values = [...exchangeArrays(request, sorted), kept, over, heard, park, channel];
     const { rows } = await this.#runner.query<ExchangeRow>(
-      { text: this.#text, values: [...exchangeArrays(request, sorted), kept, over] },
+      { text: this.#text, values },
       { name: this.#name },
       tx,
     );

@@ -4,6 +4,7 @@ import { createEnqueue, dropEnqueue } from './functions/enqueue.js';
 import { createExchange, dropExchange } from './functions/exchange.js';
 import { createGoverned, dropGoverned } from './functions/governed.js';
 import { createGroups, dropGroups } from './functions/groups.js';
+import { createHandOver, dropHandOver } from './functions/hand-over.js';
 import { createJournal, dropJournal } from './functions/journal.js';
 import { createSweep, dropSweep } from './functions/sweep.js';
 
@@ -17,6 +18,7 @@ export function createFunctions(s: string): string {
     createJournal,
     createGroups,
     createGoverned,
+    createHandOver,
     createEnqueue,
     createExchange,
     createSweep,
@@ -34,6 +36,7 @@ export function dropFunctions(s: string): string {
     dropSweep,
     dropExchange,
     dropEnqueue,
+    dropHandOver,
     dropGoverned,
     dropGroups,
     dropJournal,

@@ -31,7 +31,7 @@ type Shape = readonly [
 ];
 
 /** The claimed tasks of a queue: those of one shape by twos, others with all that is known of them. */
-type Part = readonly [Shape | readonly [queue: string], readonly (string | number | null)[]];
+export type Part = readonly [Shape | readonly [queue: string], readonly (string | number | null)[]];
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
 /** Values of a task in a part without a shape. */
@@ -39,8 +39,11 @@ const WIDTH = 12;
 
 /** The claimed tasks as the worker sees them, see `claimText`. */
 export function toClaimed(text: string | null): ClaimedTask[] {
-  if (text === null) return [];
-  const parts: Part[] = JSON.parse(`[${text}]`);
+  return text === null ? [] : partsToClaimed(JSON.parse(`[${text}]`));
+}
+
+/** Claimed tasks as the worker sees them. */
+export function partsToClaimed(parts: readonly Part[]): ClaimedTask[] {
   const known = new Map<unknown, Readonly<Record<string, string>>>([[null, NO_HEADERS]]);
   const headersOf = (json: unknown): Readonly<Record<string, string>> => {
     const found = known.get(json) ?? Object.freeze(JSON.parse(String(json)));

@@ -65,6 +65,25 @@ create table ${s}.queue_lease (
 alter table ${s}.queue_lease alter column ids set storage external;
 create index queue_lease_until on ${s}.queue_lease (until);
 
+-- Workers that wait at their queues, see createHandOver. A crash of the server empties it, and they ask again.
+create unlogged table ${s}.queue_parked (
+  worker text primary key,
+  -- The exchange that parked it.
+  token text not null,
+  channel text not null,
+  queues text[] not null,
+  -- For how many tasks more.
+  free integer not null,
+  lease_ms float8 not null,
+  until timestamptz not null,
+  handed uuid[] not null default '{}',
+  -- When it was handed the first of them.
+  handed_at timestamptz
+) with (
+  fillfactor = 40,
+  autovacuum_vacuum_threshold = 500
+);
+
 create table ${s}.queue_finished (
   id uuid primary key,
   queue text not null,
@@ -220,6 +239,7 @@ export function dropTables(s: string): string {
     'setting',
     'key',
     'finished',
+    'parked',
     'lease',
     'task',
   ];

@@ -26,10 +26,10 @@ import type {
   TaskRecord,
 } from '../../store.js';
 import { COMMON_FEATURES, checkBatch, refuseTransaction } from '../common.js';
+import { Handovers } from '../handovers.js';
 import { alterTasks, findTasks } from './admin.js';
 import type { RedisAddress, RedisClient } from './client.js';
 import { ANSWER_MS, RedisConnection } from './connection.js';
-import { Handovers } from './handovers.js';
 import { minutesReply, readEvents } from './journal.js';
 import { RedisListener } from './listener.js';
 import { SERVER_CLOCK } from './lua/head.js';

@@ -27,7 +27,8 @@ export function claimText(s: string): string {
 const TAKEN = `epoch = t.epoch + 1, attempts = t.attempts + 1, holder = p_worker, lease_until = v_until,
             started_at = v_now`;
 const SHORT = (t: string): string => `'"' || ${t}.id || '",' || to_json(${t}.payload)`;
-const LONG = (
+/** All that is known of a claimed task. */
+export const LONG = (
   s: string,
   t: string,
 ): string => `concat_ws(',', '"' || ${t}.id || '"', to_json(${t}.payload),

@@ -1,4 +1,5 @@
 import { createEnqueueSet, dropEnqueueSet, SET_MIN } from './enqueue-set.js';
+import { handOverText } from './hand-over.js';
 import { addedNote, heldRows, PARAMETERS, rowsOf, takeKeys } from './new-rows.js';
 import { dueOf, PLANNER } from './planner.js';
 
@@ -51,8 +52,8 @@ const vtimeOf = (s: string): string =>
 function addFunction(s: string): string {
   return `
 create function ${s}.queue_add_v1(p_queue text, p_name text, p_headers text, p_priority smallint, p_wait float8,
-  p_absolute boolean, p_max integer, p_keep_completed float8, p_keep_dead float8, p_id uuid[], p_payload text[])
-returns void language plpgsql as $$
+  p_absolute boolean, p_max integer, p_keep_completed float8, p_keep_dead float8, p_id uuid[], p_payload text[],
+  p_hand_over boolean) returns void language plpgsql as $$
 declare
   v_now timestamptz := ${s}.queue_now();
   v_due timestamptz := ${dueOf('p_wait', 'p_absolute')};
@@ -60,6 +61,7 @@ declare
   v_count integer := cardinality(p_id);
 begin
   if p_priority <> 0 then perform ${s}.queue_check_priority_v1(p_queue, p_priority); end if;
+  ${handOverText(s, vtimeOf(s))}
   if v_count = 1 then
     insert into ${s}.queue_task (id, queue, name, state, priority, payload, headers, max_attempts, run_at, enqueued_at,
       keep_completed_ms, keep_dead_ms, tag)

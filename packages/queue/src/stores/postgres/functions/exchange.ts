@@ -1,11 +1,13 @@
 import { claimText } from './claim.js';
+import { parkText, unparkText } from './hand-over.js';
 import { PLANNER } from './planner.js';
 import { completedText, settledText } from './settle.js';
 
 /**
  * Settles, extends, makes due tasks ready and claims. One row comes back: `o_done` holds the ids, `o_settled` and
  * `o_extended` the places of what went well, or null where everything did. `p_kept`: some completed tasks may be kept. `p_over`:
- * rows of `queue_lease` whose tasks are all settled; `o_lease` and `o_renewed` are those of the claimed and the extended.
+ * rows of `queue_lease` whose tasks are all settled; `p_heard`, `p_park` (the name of the exchange) and `p_channel`: see
+ * `createHandOver`; `o_lease` and `o_renewed` are those of the claimed and the extended.
  */
 export function createExchange(s: string): string {
   return `
@@ -23,7 +25,8 @@ end $$;
 create function ${s}.queue_exchange_v1(
   p_worker text, p_lease float8, d_id uuid[], d_epoch integer, d_result text[],
   s_id uuid[], s_epoch integer[], s_outcome text[], s_wait float8[], s_absolute boolean[], s_entry text[], s_result text[],
-  x_id uuid[], x_epoch integer[], x_progress text[], c_queue text[], c_limit integer, p_kept boolean, p_over bigint[]
+  x_id uuid[], x_epoch integer[], x_progress text[], c_queue text[], c_limit integer, p_kept boolean, p_over bigint[],
+  p_heard text, p_park text, p_channel text
 ) returns table (
   o_now float8, o_due float8, o_done uuid[], o_settled integer[], o_extended integer[], o_cancelling integer[],
   o_done_cancelled uuid[], o_settled_cancelled integer[], o_lease bigint, o_renewed bigint, o_keeps boolean,
@@ -43,6 +46,7 @@ declare
   v_setting ${s}.queue_setting;
   v_places tid[];
   v_lapsed uuid[] := '{}';
+  v_parked ${s}.queue_parked;
   v_extended integer[] := '{}';
   v_renewed uuid[] := '{}';
   v_ended text[] := '{}';
@@ -82,6 +86,7 @@ begin
   if cardinality(x_id) > 0 then
     ${extendedText(s)}
   end if;
+  ${unparkText(s)}
 
   foreach v_queue in array c_queue loop
     select * into v_setting from ${s}.queue_setting q where q.queue = v_queue;
@@ -106,6 +111,7 @@ begin
       ${governedDueText(s)}
     end if;
   end loop;
+  ${parkText(s)}
   if cardinality(v_leased) > 0 then
     insert into ${s}.queue_lease (queue, until, ids)
     values (case when cardinality(v_claimed) = 1 then v_claimed[1] end, v_until, v_leased) returning id into o_lease;

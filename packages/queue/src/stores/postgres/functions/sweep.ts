@@ -68,6 +68,7 @@ begin
     return next;
   end loop;
   perform ${s}.queue_drained_v1(e.queue, v_now) from unnest(v_ended) as e(queue);
+  delete from ${s}.queue_parked k where k.until <= v_now;
   ${lockText(s, `select t.queue ${late('t.queue', 't.special', 'offset 0')}`)}
   for r in
     select t.* ${late('t.*', 't.special and t.queue <> all(v_busy)', locked)} limit p_limit
