@@ -9,6 +9,12 @@ import type { Turn } from './turn.js';
 
 /** Most exchanges under way at once: one that the store works on while the worker reads and writes the other. */
 const MAX_FLIGHTS = 2;
+/**
+ * Most under way while some are overdue: in all, and those that do more than extend leases. A store that is merely slow
+ * must not get ever more of them.
+ */
+const MAX_BESIDE = 5;
+const MAX_WORK_BESIDE = 3;
 const MAX_SETTLEMENTS = 1_000;
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 5_000;
@@ -97,7 +103,7 @@ export class Exchanger {
   }
 
   get isResting(): boolean {
-    return this.#state === 'resting' && this.#flights.isNone && this.unsettled === 0;
+    return this.#state === 'resting' && this.#flights.size === 0 && this.unsettled === 0;
   }
 
   /** Sends an outcome with the next exchange. */
@@ -146,6 +152,7 @@ export class Exchanger {
   }
 
   #needed(): boolean {
+    if (this.#flights.areOverdue) return this.#isNeededBeside();
     const under = this.#flights.awaited;
     if (under >= MAX_FLIGHTS) return false;
     // A second exchange must be worth its round trip.
@@ -153,6 +160,14 @@ export class Exchanger {
     if (this.unsettled > 0 || this.#extendDue) return true;
     if (this.#parked && this.#host.isLeaving()) return true;
     return (this.#looking || this.#plenty) && this.#host.room(this.#flights.asked) > 0;
+  }
+
+  /** Whether one is needed that does not wait for those that are overdue. */
+  #isNeededBeside(): boolean {
+    const { size, awaited } = this.#flights;
+    if (this.#extendDue && size < MAX_BESIDE) return true;
+    if (awaited > 0 || size >= MAX_WORK_BESIDE) return false;
+    return this.unsettled > 0 || (this.#looking && this.#host.room(this.#flights.asked) > 0);
   }
 
   /** Whether a claim would bring so much that it need not wait for what is under way or in hand. */
@@ -173,18 +188,26 @@ export class Exchanger {
 
   /** What the next exchange carries. */
   #load(): Flight {
+    if (this.#flights.areOverdue && this.#extendDue) return this.#extensions();
     const settle = this.#outcomes();
     const extend = this.#reports.splice(0, MAX_SETTLEMENTS);
     const due = this.#extendDue ? this.#host.due() : [];
     for (const attempt of due) extend.push({ attempt, progress: attempt.progress });
     this.#extendDue = false;
     // Even when nothing is expected: it costs next to nothing here, and a settlement may make another task ready.
-    const spots = this.#plenty || !this.#flights.isNone ? 0 : this.#host.spots();
+    const spots = this.#plenty || this.#flights.size > 0 ? 0 : this.#host.spots();
     const park = spots > 0;
     const limit = park ? spots : this.#host.room(this.#flights.asked);
     if (limit > 0) this.#looking = false;
     this.#parked ||= park;
     return { sentAt: this.#settings.clock.now(), settle, extend, limit, park };
+  }
+
+  /** Leases that are due, alone: to settle or to claim, the store may have to wait for what keeps the others. */
+  #extensions(): Flight {
+    this.#extendDue = false;
+    const extend = this.#host.due().map((attempt) => ({ attempt, progress: attempt.progress }));
+    return { sentAt: this.#settings.clock.now(), settle: [], extend, limit: 0, park: false };
   }
 
   /** Those to send. What is sent again may be of a task that has a newer outcome by now: they never travel together. */

@@ -6,8 +6,6 @@ import type { PendingSettlement } from './report.js';
  * that are due wait for it no longer.
  */
 const OVERDUE = 1 / 8;
-/** Most exchanges that are not waited for: a store that is merely slow must not get ever more of them. */
-const MAX_OVERDUE = 3;
 /** An exchange is given up after half a lease, so that the other half is left to extend it; but not before this. */
 const MIN_STALL_MS = 5_000;
 
@@ -42,8 +40,13 @@ export class Flights {
     return this.#awaited.size;
   }
 
-  get isNone(): boolean {
-    return this.#awaited.size === 0 && this.#overdue.size === 0;
+  /** How many there are in all. */
+  get size(): number {
+    return this.#awaited.size + this.#overdue.size;
+  }
+
+  get areOverdue(): boolean {
+    return this.#overdue.size > 0;
   }
 
   /** Tasks that all of them asked for. */
@@ -66,7 +69,7 @@ export class Flights {
   /** Awaits no longer those that are overdue. Those to be given up. */
   hanging(now: number, leaseMs: number): Flight[] {
     for (const flight of this.#awaited) {
-      if (now - flight.sentAt < leaseMs * OVERDUE || this.#overdue.size >= MAX_OVERDUE) continue;
+      if (now - flight.sentAt < leaseMs * OVERDUE) continue;
       this.#awaited.delete(flight);
       this.#overdue.add(flight);
     }

@@ -77,6 +77,36 @@ describe('an exchange that never answers', () => {
     }
   });
 
+  it('costs no task its lease where the store extends but can neither settle nor claim', async () => {
+    let isLocked = false;
+    let unlock: () => void = () => undefined;
+    const lock = new Promise<void>((resolve) => (unlock = resolve));
+    const { clock, queue, worker, state, store } = await setUp((ms) => after(clock, Number(ms)), {
+      concurrency: 20,
+      wrap: through(async (request, exchange) => {
+        if (isLocked && (request.settle.length > 0 || request.claim.limit > 0)) await lock;
+        return exchange(request);
+      }),
+    });
+    const { id } = await queue.enqueue(task, 60_000);
+    const short = await queue.enqueueMany(
+      Array.from({ length: 10 }, (_, n) => ({ task, payload: 2_500 * n })),
+    );
+    await clock.advance(500);
+    isLocked = true;
+    for (let ms = 500; ms < 40_000; ms += 250) {
+      await clock.advance(250);
+      await queue.enqueue(task, 0);
+      await store.sweep(10);
+      expect(await state(id)).toBe('leased');
+    }
+    isLocked = false;
+    unlock();
+    await clock.advance(60_000);
+    for (const each of short) expect(await state(each.id)).toBe('completed');
+    await closed(worker, clock);
+  });
+
   it('is not followed by ever more of them while the store hangs', async () => {
     let sent = 0;
     const { clock, queue, worker } = await setUp(() => after(clock, 60_000), {
