@@ -20,6 +20,8 @@ const untilAborted = ({ signal }: TaskContext): Promise<never> =>
 
 /** What a worker does for its handlers, on the store's own clock. What needs no store runs on a virtual one. */
 describe.each(testedStores.filter(({ available }) => available))('a worker on $name', (tested) => {
+  // The embedded database has the processor of this process alone.
+  const test = tested.name === 'pglite' ? it : it.concurrent;
   let opened: OpenStore;
   let queues = 0;
   beforeAll(async () => {
@@ -33,7 +35,6 @@ describe.each(testedStores.filter(({ available }) => available))('a worker on $n
     const retry = { attempts: 2, initial: 0, jitter: 0 };
     const queue = createQueue(`q${queues++}`, { store, retry });
     const worker = createWorker(queue, handlers, {
-      lease: '1s',
       sweepInterval: '500ms',
       ...options,
     });
@@ -48,7 +49,7 @@ describe.each(testedStores.filter(({ available }) => available))('a worker on $n
     return { queue, worker, store, record, ended };
   }
 
-  it.concurrent('settles each task of a batch by its own result, and runs again what failed', async () => {
+  test('settles each task of a batch by its own result, and runs again what failed', async () => {
     const sizes: number[] = [];
     const { queue, worker, record, ended } = await setUp([
       handleBatch(
@@ -78,10 +79,10 @@ describe.each(testedStores.filter(({ available }) => available))('a worker on $n
     await worker.close();
   });
 
-  it.concurrent('runs jobs in threads, which keep their leases while they compute', async () => {
+  test('runs jobs in threads, which keep their leases while they compute', async () => {
     const job = defineTask('job');
     const handler = handleInThread(job, new URL('./job.mjs', import.meta.url), { threads: 1 });
-    const { queue, worker, record, ended } = await setUp([handler]);
+    const { queue, worker, record, ended } = await setUp([handler], { lease: '2s' });
     const outcomes = await queue.enqueueMany(
       [{ do: 'spin', ms: 2_500 }, { do: 'throw' }].map((payload) => ({ task: job, payload })),
     );
@@ -96,7 +97,7 @@ describe.each(testedStores.filter(({ available }) => available))('a worker on $n
     await worker.close();
   });
 
-  it.concurrent('gives itself more slots while tasks wait', async () => {
+  test('gives itself more slots while tasks wait', async () => {
     let [running, most] = [0, 0];
     const { queue, worker, ended } = await setUp(
       [
@@ -116,14 +117,17 @@ describe.each(testedStores.filter(({ available }) => available))('a worker on $n
     await worker.close();
   });
 
-  it.concurrent('stops a task that is cancelled while it runs', async () => {
+  test('stops a task that is cancelled while it runs', async () => {
     let reason: unknown;
-    const { queue, worker, store, record, ended } = await setUp([
-      handle(task, async (_, context) => {
-        await untilAborted(context).catch((error: unknown) => (reason = error));
-        return 'all the same';
-      }),
-    ]);
+    const { queue, worker, store, record, ended } = await setUp(
+      [
+        handle(task, async (_, context) => {
+          await untilAborted(context).catch((error: unknown) => (reason = error));
+          return 'all the same';
+        }),
+      ],
+      { lease: '3s' },
+    );
     const { id } = await queue.enqueue(task, {});
     await until(async () => (await record(id))?.state === 'leased');
     await store.alter({ ids: [id] }, { kind: 'cancel', running: true }, 1);
@@ -133,7 +137,7 @@ describe.each(testedStores.filter(({ available }) => available))('a worker on $n
     await worker.close();
   });
 
-  it.concurrent('stops an attempt at its time limit, and keeps that in its history', async () => {
+  test('stops an attempt at its time limit, and keeps that in its history', async () => {
     const { queue, worker, record, ended } = await setUp(
       [handle(task, (_, context) => untilAborted(context))],
       { timeout: 100 },
@@ -148,16 +152,19 @@ describe.each(testedStores.filter(({ available }) => available))('a worker on $n
     await worker.close();
   });
 
-  it.concurrent('keeps what a handler reports while it runs, and its lease for as long', async () => {
+  test('keeps what a handler reports while it runs, and its lease for as long', async () => {
     let finish: () => void = () => undefined;
-    const { queue, worker, record, ended } = await setUp([
-      handle(task, async (_, { progress }) => {
-        progress({ done: 1 });
-        await new Promise<void>((resolve) => (finish = resolve));
-        progress({ done: 2 });
-        return 'done';
-      }),
-    ]);
+    const { queue, worker, record, ended } = await setUp(
+      [
+        handle(task, async (_, { progress }) => {
+          progress({ done: 1 });
+          await new Promise<void>((resolve) => (finish = resolve));
+          progress({ done: 2 });
+          return 'done';
+        }),
+      ],
+      { lease: '2s' },
+    );
     const { id } = await queue.enqueue(task, {});
     await until(async () => (await record(id))?.progress === '{"done":1}');
     await pause(2_500);
@@ -172,7 +179,7 @@ describe.each(testedStores.filter(({ available }) => available))('a worker on $n
     await worker.close();
   });
 
-  it.concurrent('hands back at the deadline what it cannot finish, uncharged, and settles the rest', async () => {
+  test('hands back at the deadline what it cannot finish, uncharged, and settles the rest', async () => {
     const { queue, worker, record } = await setUp(
       [
         handle(task, async (what, context) => {
@@ -196,7 +203,7 @@ describe.each(testedStores.filter(({ available }) => available))('a worker on $n
     ]);
   });
 
-  it.concurrent('tells a parent of its children', async () => {
+  test('tells a parent of its children', async () => {
     const parent = defineTask('parent');
     let seen: unknown;
     const { queue, worker, ended } = await setUp([
@@ -215,7 +222,7 @@ describe.each(testedStores.filter(({ available }) => available))('a worker on $n
     await worker.close();
   });
 
-  it.concurrent('is healthy, as is its queue', async () => {
+  test('is healthy, as is its queue', async () => {
     const { queue, worker } = await setUp([handle(task, () => undefined)]);
     expect(await queue.health()).toMatchObject({
       status: 'healthy',
