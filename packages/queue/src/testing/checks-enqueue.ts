@@ -1,3 +1,4 @@
+import type { NewTask } from '../store.js';
 import { uuidv7 } from '../uuid.js';
 import type { Check } from './checks.js';
 
@@ -36,6 +37,40 @@ export const enqueueChecks: readonly Check[] = [
         worker: 'a',
         epoch: 1,
       });
+    },
+  },
+  {
+    title: 'gives many tasks back exactly in one claim, of several calls, kinds and sizes',
+    async run(kit, expect) {
+      const batches = (size: string): NewTask[][] => [
+        [1, 2, 3].map((n) => kit.task({ payload: JSON.stringify(`${n} ${size}`) })),
+        [kit.task({ name: 'alone', payload: 'null' })],
+        [kit.task({ name: 'alone', payload: '"again"' })],
+        ['ж', '🙂', ' \u0000\n'].map((text) =>
+          kit.task({
+            name: `ж ${text.length}`,
+            headers: { text: JSON.stringify(text) },
+            payload: JSON.stringify(text),
+          }),
+        ),
+        [kit.task({ priority: 1, payload: '[1]' }), kit.task({ payload: ' {\n"a": 1 }' })],
+        [kit.task({ payload: '""' })],
+      ];
+      for (const size of ['', 'y'.repeat(600_000)]) {
+        const tasks = batches(size);
+        for (const batch of tasks) await kit.store.enqueue(batch);
+        const byId = (a: { id: string }, b: { id: string }): number => (a.id < b.id ? -1 : 1);
+        const shown = (task: NewTask): object => {
+          const { id, queue, name, headers, payload, priority } = task;
+          return { id, queue, name, headers, payload, priority, epoch: 1, attempt: 1 };
+        };
+        const claimed = await kit.claim('a', 100);
+        expect(claimed.length).toBe(tasks.flat().length);
+        const expected = tasks.flat().sort(byId);
+        for (const [index, task] of [...claimed].sort(byId).entries()) {
+          expect(task).toMatchObject(shown(expected[index] as NewTask));
+        }
+      }
     },
   },
   {

@@ -49,6 +49,18 @@ describe.skipIf(url === '')('long lists on Redis', () => {
     }
   }
 
+  it('keeps a text that is no JSON apart from its neighbours', async () => {
+    await withKit(async (kit) => {
+      const payloads = ['"a"', '"b\0"', '\0 "c"', '"d"'];
+      await kit.addAll(...payloads.map((payload) => ({ payload })));
+      for (const payload of payloads) await kit.add({ payload });
+      const claimed = await kit.claim('a', 100);
+      expect(claimed.map(({ payload }) => payload).sort()).toEqual(
+        [...payloads, ...payloads].sort(),
+      );
+    });
+  });
+
   it('pages through thousands of waiting tasks by id, while tasks come and go', async () => {
     await withKit(async (kit) => {
       const ids = await enqueue(kit, MANY);

@@ -14,6 +14,8 @@ export interface RedisClient {
   connect(): Promise<unknown>;
   disconnect(reconnect?: boolean): void;
   call(command: string, args: (string | number)[]): Promise<unknown>;
+  /** As `call`, with texts as bytes. */
+  callBuffer(command: string, args: (string | number)[]): Promise<unknown>;
   subscribe(...channels: string[]): Promise<unknown>;
   unsubscribe(...channels: string[]): Promise<unknown>;
   on(event: string, listener: (...args: string[]) => void): unknown;

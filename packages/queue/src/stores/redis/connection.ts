@@ -8,6 +8,9 @@ const CONNECT_MS = 5_000;
 /** How long a call waits for its answer. */
 export const ANSWER_MS = 10_000;
 
+/** Texts of an answer as such, or as bytes. */
+export type ReplyForm = 'call' | 'callBuffer';
+
 /** A call without an answer yet. */
 interface Waiting {
   readonly client: RedisClient;
@@ -33,13 +36,18 @@ export class RedisConnection {
   }
 
   /** Runs a script, or what stands in for it when the server's memory is full: nothing was done then. */
-  async run(script: Script, key: string, args: readonly (string | number)[]): Promise<unknown> {
+  async run(
+    script: Script,
+    key: string,
+    args: readonly (string | number)[],
+    call: ReplyForm = 'call',
+  ): Promise<unknown> {
     try {
-      return await this.#evaluate(script, key, args);
+      return await this.#evaluate(script, key, args, call);
     } catch (error) {
       if (script.whenFull === undefined || !isFull(error)) throw refused(error);
     }
-    return this.#evaluate(script.whenFull, key, args).catch((error: unknown) => {
+    return this.#evaluate(script.whenFull, key, args, call).catch((error: unknown) => {
       throw refused(error);
     });
   }
@@ -49,15 +57,16 @@ export class RedisConnection {
     script: Script,
     key: string,
     args: readonly (string | number)[],
+    call: ReplyForm,
   ): Promise<unknown> {
     const client = this.#connected() ?? (await this.#ready());
-    const call = client.call('evalsha', [script.sha, 2, key, never(key), ...args]);
+    const evaluated = client[call]('evalsha', [script.sha, 2, key, never(key), ...args]);
     try {
-      return await this.#answer(client, call);
+      return await this.#answer(client, evaluated);
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
     }
-    return this.#answer(client, client.call('eval', [script.source, 2, key, never(key), ...args]));
+    return this.#answer(client, client[call]('eval', [script.source, 2, key, never(key), ...args]));
   }
 
   /** Runs a command. */

@@ -110,28 +110,82 @@ function addPlain(ids: readonly string[], rows: readonly string[], claimed: Clai
     if (head === undefined || !row.startsWith(head.text)) {
       head = parseHead(row.slice(0, row.indexOf('\n', row.indexOf('\n') + 1) + 1));
     }
-    const { common, headers, text } = head;
-    claimed.push({
-      id: ids[index] as string,
-      epoch: 1,
-      queue: common.queue,
-      name: common.name,
-      headers: { ...headers },
-      payload: row.slice(row.indexOf(' ', text.length) + 1),
-      priority: 0,
-      attempt: 1,
-      maxAttempts: common.maxAttempts,
-      enqueuedAt: common.enqueuedAt,
-      runAt: common.runAt,
-    });
+    const payload = row.slice(row.indexOf(' ', head.text.length) + 1);
+    claimed.push(plainTask(ids[index] as string, head, payload));
   }
 }
 
-/** Claimed tasks come in pairs: ids and texts of plain ones, or 0 and the values of others. */
+function plainTask(id: string, { common, headers }: PlainHead, payload: string): ClaimedTask {
+  return {
+    id,
+    epoch: 1,
+    queue: common.queue,
+    name: common.name,
+    headers: { ...headers },
+    payload,
+    priority: 0,
+    attempt: 1,
+    maxAttempts: common.maxAttempts,
+    enqueuedAt: common.enqueuedAt,
+    runAt: common.runAt,
+  };
+}
+
+const NUL = 0;
+const LINE_FEED = 10;
+const SPACE = 32;
+
+function endOf(bytes: Buffer, byte: number, from: number): number {
+  const at = bytes.indexOf(byte, from);
+  return at < 0 ? bytes.length : at;
+}
+
+/**
+ * Plain tasks that come as one text of ids and one of what is kept of them. Texts are made of bytes, one by one: a part
+ * of a long text would keep all of it in memory, as long as somebody has it.
+ */
+function addJoined(
+  ids: Buffer,
+  [rows, ...starts]: readonly [Buffer, ...number[]],
+  claimed: ClaimedTask[],
+): void {
+  let head: PlainHead | undefined;
+  let headBytes = 0;
+  let run = 0;
+  let idFrom = 0;
+  let number = 1;
+  for (let from = 0; from < rows.length; number++) {
+    const to = endOf(rows, NUL, from);
+    if (head === undefined || starts[run] === number) {
+      headBytes = rows.indexOf(LINE_FEED, rows.indexOf(LINE_FEED, from) + 1) + 1 - from;
+      head = parseHead(rows.toString('utf8', from, from + headBytes));
+      run++;
+    }
+    const idTo = endOf(ids, SPACE, idFrom);
+    const payloadFrom = rows.indexOf(SPACE, from + headBytes) + 1;
+    const payload = rows.toString('utf8', payloadFrom, to);
+    claimed.push(plainTask(ids.toString('utf8', idFrom, idTo), head, payload));
+    idFrom = idTo + 1;
+    from = to + 1;
+  }
+}
+
+/** With texts in the place of their bytes. */
+function withTexts(value: unknown): unknown {
+  if (Buffer.isBuffer(value)) return value.toString();
+  return Array.isArray(value) ? value.map(withTexts) : value;
+}
+
+/** Claimed tasks come in pairs: ids and texts of plain ones, each joined or not, or 0 and the values of others. */
 export function claimedOf(segments: readonly unknown[]): ClaimedTask[] {
   const claimed: ClaimedTask[] = [];
   for (let at = 0; at < segments.length; at += 2) {
-    const [ids, values] = [segments[at], segments[at + 1] as unknown[]];
+    const first = segments[at];
+    if (Buffer.isBuffer(first)) {
+      addJoined(first, segments[at + 1] as [Buffer, ...number[]], claimed);
+      continue;
+    }
+    const [ids, values] = [withTexts(first), withTexts(segments[at + 1]) as unknown[]];
     if (ids !== 0) {
       addPlain(ids as string[], values as string[], claimed);
       continue;

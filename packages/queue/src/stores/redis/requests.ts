@@ -52,9 +52,12 @@ function sameRun(a: NewTask, b: NewTask, plain: boolean): boolean {
 }
 
 /** Whether a task may be kept as one text: see the keys in lua/head.ts. */
-function isPlain({ priority, when, key, group, waitFor }: NewTask): boolean {
+function isPlain({ payload, priority, when, key, group, waitFor }: NewTask): boolean {
   const plain = key === undefined && group === undefined && waitFor === undefined;
-  return plain && priority === 0 && 'delayMs' in when && when.delayMs <= 0;
+  // NUL stands between plain tasks in the answer to a claim. JSON has none.
+  return (
+    plain && priority === 0 && 'delayMs' in when && when.delayMs <= 0 && !payload.includes('\0')
+  );
 }
 
 /** As Redis gets it: without halves of surrogate pairs, which its JSON does not know. */

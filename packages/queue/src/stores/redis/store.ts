@@ -29,7 +29,7 @@ import { COMMON_FEATURES, checkBatch, refuseTransaction } from '../common.js';
 import { Handovers } from '../handovers.js';
 import { alterTasks, findTasks } from './admin.js';
 import type { RedisAddress, RedisClient } from './client.js';
-import { ANSWER_MS, RedisConnection } from './connection.js';
+import { ANSWER_MS, RedisConnection, type ReplyForm } from './connection.js';
 import { minutesReply, readEvents } from './journal.js';
 import { RedisListener } from './listener.js';
 import { SERVER_CLOCK } from './lua/head.js';
@@ -121,7 +121,7 @@ export class RedisStore implements QueueStore {
       const { token, answered } = ticket;
       const heard = this.#handovers.begin(worker, token, claim.park === true && claim.limit > 0);
       const { args, places } = exchangeArgs(request, { token, answered, heard });
-      const reply = await this.#run(this.#scripts.exchange, args);
+      const reply = await this.#run(this.#scripts.exchange, args, 'callBuffer');
       ticket.answer();
       this.#handovers.answered(worker, ticket.isAfter);
       return exchangeReply(reply, request, places);
@@ -223,8 +223,12 @@ export class RedisStore implements QueueStore {
     };
   }
 
-  #run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
-    return this.#connection.run(script, this.#base, args);
+  #run(
+    script: Script,
+    args: readonly (string | number)[],
+    call: ReplyForm = 'call',
+  ): Promise<unknown> {
+    return this.#connection.run(script, this.#base, args, call);
   }
 
   #open(): void {

@@ -1,7 +1,9 @@
 /*
  * Claims, by an exchange or by an enqueue for a worker that is parked. Before them are set: worker, lease (ms), limit,
  * segments (ids and texts of plain tasks, or 0 and ten values each of others), given (ids, with a colon and the epoch
- * where that is not 1).
+ * where that is not 1), joins (whether ids and texts of plain tasks may each be one text: the ids with spaces between
+ * them; and an array of the texts with NUL between them and the numbers, from 1, of those with another head than the one
+ * before).
  */
 
 /** The short way. */
@@ -16,16 +18,20 @@ local function claimPlain(q, ids)
     end
   end
   local leases, deadlines, at, waited, longest = {}, {}, 0, 0, 0
+  local all, joined, bytes = table.concat(ids, ' '), {false}, 0
   local deadline = string.format('%d', now + lease)
   -- What tasks of one kind have in common at the start of their first lines; a call's tasks have the whole line.
   local prefix, size, line, length, start, name, due, text = nil, 0, nil, 0, 1, nil, nil, nil
   local function ends(last)
     if last < start then return end
-    event('+task.started', q, table.concat(ids, ' ', start, last), name, '1', '', last - start + 1)
+    local some = start == 1 and last == n and all or table.concat(ids, ' ', start, last)
+    event('+task.started', q, some, name, '1', '', last - start + 1)
   end
   for i = 1, n do
     local row = rows[i]
+    bytes = bytes + #row
     if string.sub(row, 1, length) ~= line then
+      joined[#joined + 1] = i
       if string.sub(row, 1, size) ~= prefix then
         ends(i - 1)
         start = i
@@ -51,8 +57,14 @@ local function claimPlain(q, ids)
   ends(n)
   many('HSET', LEASES, leases)
   many('ZADD', P .. 'lease:' .. q, deadlines)
-  segments[#segments + 1], segments[#segments + 2] = ids, rows
-  given[#given + 1] = table.concat(ids, ' ')
+  -- Large ones are not put together: that would take the memory again.
+  if joins and bytes < 1000000 then
+    joined[1] = table.concat(rows, '\0')
+    segments[#segments + 1], segments[#segments + 2] = all, joined
+  else
+    segments[#segments + 1], segments[#segments + 2] = ids, rows
+  end
+  given[#given + 1] = all
   ended[q] = nil -- so it is not drained
   limit = limit - n
   tally(q, 'started', n)

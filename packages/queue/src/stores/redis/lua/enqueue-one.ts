@@ -58,7 +58,7 @@ if message then
   redis.pcall('PUBLISH', channel, message)
 elseif parked[1] then
   eventCount = 0
-  local worker, lease, limit, segments, given
+  local worker, lease, limit, segments, given, joins
 ${WHOLE.join('\n')}
   handOver(q)
   saveAll()

@@ -256,7 +256,7 @@ local function outcome(ord, kind, id)
 end
 
 -- Set to claim for a worker that is parked.
-local worker, lease, limit, segments, given
+local worker, lease, limit, segments, given, joins
 
 -- The long way, made only when it is needed.
 local full

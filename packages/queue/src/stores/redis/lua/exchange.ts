@@ -19,7 +19,7 @@ import { TASKS } from './tasks.js';
  *
  * Returns: now, the places of what was not settled, the places of what was extended (negative where it is to be
  * cancelled), claimed tasks, next due, the places of what ended as cancelled. Claimed tasks come in pairs: ids and texts
- * of plain ones, or 0 and ten values each of others.
+ * of plain ones (see claims.ts), or 0 and ten values each of others.
  */
 export const EXCHANGE: string = `
 ${HEAD}
@@ -37,6 +37,7 @@ local otherAt = doneAt + doneCount
 local stale, extended, cancelled, segments = {}, {}, {}, {}
 -- What the worker is given, for the case that the answer is lost.
 local given = {}
+local joins = true
 ${CLAIM_PLAIN}
 ${SETTLE_PLAIN}
 -- All else, made only when there is some.
