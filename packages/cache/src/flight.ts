@@ -104,6 +104,15 @@ export class Flight {
     return this.#waiting === 0 && !this.#answered && !this.background;
   }
 
+  /** Ends as the wait does, or when the flight is aborted. */
+  async whileWanted(wait: Promise<void>): Promise<void> {
+    if (this.#abortReason !== undefined) throw this.#abortReason.reason;
+    await new Promise<void>((resolve, reject) => {
+      this.onAbort = reject;
+      wait.then(resolve, reject);
+    });
+  }
+
   abort(reason: unknown): void {
     if (this.#abortReason !== undefined) return;
     this.#abortReason = { reason };

@@ -6,8 +6,12 @@ import type { L1Late } from './memory-tier.js';
 import type { RemoteRead } from './read-batch.js';
 import { SingleFlight } from './single-flight.js';
 import type { LoadStats } from './stats.js';
+import type { StoreClaim } from './store.js';
 import type { Stale, Tiers } from './tiers.js';
 import { type LoadOptions, planOf, resolvePolicy, type WriteDefaults } from './write-options.js';
+
+/** Changes of a key while it is being claimed, after which its factory runs without a claim. */
+const MAX_CHANGES = 3;
 
 /** Makes values that no tier has, once a key however many callers wait. */
 export class Loads {
@@ -108,23 +112,49 @@ export class Loads {
     key: string,
     factory: Factory<T>,
     options: LoadOptions<T>,
-    { flight, late, policy }: Run,
+    run: Run,
   ): Promise<void> {
+    const { flight, late, policy } = run;
+    let claim: StoreClaim | undefined;
     try {
       if (late !== undefined) this.#offer(flight, late, policy);
-      const read = await this.#readL2(key, flight, late, policy);
-      if (read === 'answered') return;
+      const turn = await this.#turn(key, run);
+      if (turn === 'answered') return;
+      claim = turn.claim;
       const { value, overrides } = await this.#factories.run(key, factory, flight, policy.hardMs);
       if (value === undefined) return flight.succeed(value, []);
       const plan = planOf(value, options, policy, overrides);
-      const kept = this.#tiers.fill(key, { value, ...plan }, flight.ticket, read?.fence);
-      if (!kept) this.#superseded += 1;
+      if (this.#tiers.holds(flight.ticket, plan.tags)) {
+        // Given up only when L2 has the value: who is waiting for it finds it there.
+        const held = claim;
+        claim = undefined;
+        const made = { value, ...plan };
+        this.#tiers.fill(key, made, flight.ticket, turn.read?.fence, () =>
+          this.#tiers.release(held),
+        );
+      } else this.#superseded += 1;
       flight.succeed(value, plan.tags);
     } catch (err) {
       if (flight.stale !== undefined) {
         this.#tiers.prolong(key, flight.stale, flight.ticket, policy.graceRetryMs);
       }
       flight.fail(err);
+    } finally {
+      this.#tiers.release(claim);
+    }
+  }
+
+  /** Waits until L2 has the value, or until it is for this process to make it. */
+  async #turn(key: string, run: Run): Promise<Turn | 'answered'> {
+    const { flight } = run;
+    for (let changes = 0; ; ) {
+      const read = await this.#readL2(key, run);
+      if (read === 'answered') return read;
+      if (read === undefined || !flight.ticket.live || changes > MAX_CHANGES) return { read };
+      const claim = await this.#tiers.claim(key, read.fence);
+      if (claim === 'changed') changes += 1;
+      else if (claim !== undefined && 'freed' in claim) await flight.whileWanted(claim.freed);
+      else return { read, claim };
     }
   }
 
@@ -135,9 +165,7 @@ export class Loads {
   /** Takes what L2 has, if that is an answer; what is stale there is offered. */
   async #readL2(
     key: string,
-    flight: Flight,
-    late: L1Late | undefined,
-    policy: WriteDefaults,
+    { flight, late, policy }: Run,
   ): Promise<RemoteRead | 'answered' | undefined> {
     if (this.#tiers.l2 === undefined) return undefined;
     const read = await new Promise<RemoteRead | undefined>((resolve) => {
@@ -192,6 +220,13 @@ export class Loads {
       stale: this.#stale,
     };
   }
+}
+
+/** It is for this process to make the value. */
+interface Turn {
+  /** What L2 said: `undefined` when it cannot be asked. */
+  readonly read: RemoteRead | undefined;
+  readonly claim?: StoreClaim | undefined;
 }
 
 interface Run {

@@ -92,6 +92,13 @@ export interface CacheOptions extends NamespaceOptions {
   /** @defaultValue see each */
   resilience?: ResilienceOptions;
   /**
+   * Whether one process at a time runs the factory of a key, where the store can tell. `ttl`: after that long without
+   * a sign of life from it, 100 ms to 1 hour, another process takes over; `'5s'` when not given. It saves work; that
+   * nothing outdated is stored does not depend on it.
+   * @defaultValue `{ ttl: '5s' }`
+   */
+  lock?: { ttl?: Duration } | false;
+  /**
    * Whether L1 hears of invalidations by other processes, when the store can tell of them.
    * @defaultValue true
    */
@@ -117,6 +124,8 @@ export interface ResolvedOptions {
   readonly version: string;
   readonly resilience: ResolvedResilience;
   readonly subscribe: boolean;
+  /** `undefined`: there is none. */
+  readonly lockMs: number | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -163,6 +172,7 @@ const CACHE_KEYS = [
   'serializer',
   'version',
   'resilience',
+  'lock',
   'subscribe',
   'logger',
   'clock',
@@ -242,6 +252,12 @@ export function resolveNested(
   return resolveNamespace(options, above);
 }
 
+function lockOf(lock: CacheOptions['lock'] = {}): number | undefined {
+  if (lock === false) return undefined;
+  checkKnown(lock, 'lock', ['ttl']);
+  return duration('lock.ttl', lock.ttl ?? 5_000, 100, MAX_TIMER_MS);
+}
+
 /** Checks and completes the options of a cache. */
 export function resolveOptions(options: CacheOptions): ResolvedOptions {
   checkKnown(options, 'options', CACHE_KEYS);
@@ -258,6 +274,7 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
     version,
     resilience: resolveResilience(options.resilience ?? {}),
     subscribe,
+    lockMs: lockOf(options.lock),
     logger: options.logger ?? silentLogger,
     clock: options.clock ?? systemClock,
   };

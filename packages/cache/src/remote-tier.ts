@@ -1,4 +1,5 @@
 import { ChangeQueue } from './change-queue.js';
+import { Claims, canClaim } from './claims.js';
 import type { Clock } from './clock.js';
 import { type Codec, createCodec } from './codec.js';
 import { Guard } from './guard.js';
@@ -42,6 +43,8 @@ export class RemoteTier {
   readonly #repairs: RepairList;
   readonly #recovery: Recovery;
   #subscriber: Subscriber | undefined;
+  /** Absent where any process may run a factory at any time. */
+  readonly claims: Claims | undefined;
   readonly #options: ResolvedOptions;
   readonly #tagLog: TagLog;
   /** Keys with a change in progress, and how many. */
@@ -72,12 +75,29 @@ export class RemoteTier {
     this.#changes = new ChangeQueue(store, options.namespace, origin, this.#guard);
     this.#repairs = new RepairList(options.resilience.maxAwaitingRepair);
     this.#recovery = new Recovery(this.#guard, this.#repairs, store, options, origin, tagLog);
+    const { lockMs } = options;
+    if (lockMs !== undefined && canClaim(store)) {
+      this.claims = new Claims(store, options, origin, this.#guard, lockMs);
+    }
   }
 
   /** Begins to hear of invalidations by other processes, where the store can tell of them. */
-  listen(events: SubscriberEvents): void {
+  listen(events: Pick<SubscriberEvents, 'invalidated' | 'connected'>): void {
     if (this.#subscriber !== undefined || this.#store.subscribe === undefined) return;
-    this.#subscriber = new Subscriber(this.#store, this.#options, this.#origin, events);
+    const { claims } = this;
+    this.#subscriber = new Subscriber(this.#store, this.#options, this.#origin, {
+      ...events,
+      released: (keys) => claims?.wake(keys),
+      connected: (first) => {
+        if (claims !== undefined) claims.wakes = true;
+        claims?.wakeAll();
+        events.connected(first);
+      },
+      disconnected: () => {
+        if (claims !== undefined) claims.wakes = false;
+        claims?.wakeAll();
+      },
+    });
   }
 
   #usable(key: string): boolean {
@@ -149,16 +169,23 @@ export class RemoteTier {
     return read === undefined ? undefined : this.#decode(read, 0).entry;
   }
 
-  /** Stores what a factory made, unless the key was changed by anyone since the fence was read. Does not wait. */
-  fill(write: RemoteWrite, fence: string): void {
+  /**
+   * Stores what a factory made, unless the key was changed by anyone since the fence was read. Does not wait.
+   * @param ended - called when it is done, or was left out
+   */
+  fill(write: RemoteWrite, fence: string, ended: () => void): void {
     if (!this.#usable(write.key) || !this.#tagsUsable(write.tags)) {
       this.#skipped += 1;
+      ended();
       return;
     }
     const encoded = this.#encode(write);
-    if (encoded === undefined) return;
+    if (encoded === undefined) {
+      ended();
+      return;
+    }
     // Never rejects; `close` waits for it.
-    void this.#track(this.#fill({ ...encoded, fence }));
+    void this.#track(this.#fill({ ...encoded, fence }).finally(ended));
   }
 
   async #fill(write: StoreWrite): Promise<void> {
@@ -272,6 +299,7 @@ export class RemoteTier {
   /** Waits for writes in progress, then tries once more to repair what did not reach the store. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#inProgress);
+    this.claims?.close();
     await Promise.allSettled([this.#recovery.close(), this.#subscriber?.close()]);
   }
 

@@ -5,8 +5,12 @@ import type { CacheStore, StoreSubscription } from './store.js';
 /** What the cache does when it hears from other processes. */
 export interface SubscriberEvents {
   invalidated(keys: readonly string[] | 'all', tags: readonly string[]): void;
+  /** Others gave up claims of these keys. */
+  released(keys: readonly string[]): void;
   /** Invalidations may have been missed. */
   connected(first: boolean): void;
+  /** None arrive for the time being. */
+  disconnected(): void;
 }
 
 /** Listens for invalidations by others for as long as the cache is open, however often the store goes away. */
@@ -43,8 +47,10 @@ export class Subscriber {
   async #start(): Promise<void> {
     try {
       const subscription = await this.#store.subscribe?.(this.#options.namespace, {
-        onInvalidate: ({ origin, keys, tags = [] }) => {
+        onInvalidate: ({ origin, keys, tags = [], released = [] }) => {
           if (origin === this.#origin || this.#closed) return;
+          if (released.length > 0) this.#events.released(released);
+          if (keys.length === 0 && tags.length === 0) return;
           this.received += 1;
           this.#events.invalidated(keys, tags);
         },
@@ -56,6 +62,7 @@ export class Subscriber {
         },
         onDisconnect: () => {
           this.connected = false;
+          this.#events.disconnected();
         },
       });
       this.#subscription = subscription;

@@ -1,3 +1,4 @@
+import type { ClaimAnswer } from './claims.js';
 import type { Clock } from './clock.js';
 import { MemoryTier } from './memory-tier.js';
 import type { ResolvedNamespace } from './options.js';
@@ -5,6 +6,7 @@ import type { RemoteEntry, RemoteRead } from './read-batch.js';
 import type { Realm } from './realm.js';
 import type { RemoteTier, RemoteWrite } from './remote-tier.js';
 import { type Scope, tagsWithoutScopes } from './scope.js';
+import type { StoreClaim } from './store.js';
 import { type Ticket, Tickets } from './tickets.js';
 import type { EntryPlan } from './write-options.js';
 
@@ -123,14 +125,34 @@ export class Tiers {
     this.l1?.set(key, entry.value, ttlMs, { createdAt, graceMs, refreshMs, tags });
   }
 
-  /** Keeps what a factory made, if the ticket still holds. Tells whether it does. */
-  fill(key: string, made: Made, ticket: Ticket, fence: string | undefined): boolean {
-    if (!this.holds(ticket, made.tags)) return false;
-    if (made.ttlMs === 0) return true;
+  /**
+   * Keeps what a factory made. The caller has made sure that the ticket holds.
+   * @param ended - called when L2 has it, or is not to have it
+   */
+  fill(
+    key: string,
+    made: Made,
+    ticket: Ticket,
+    fence: string | undefined,
+    ended: () => void,
+  ): void {
+    if (made.ttlMs === 0) {
+      ended();
+      return;
+    }
     const createdAt = this.#clock.now();
     if (ticket.l1) this.#keep(key, made, createdAt);
-    if (fence !== undefined) this.l2?.fill(this.#remote(key, made, createdAt), fence);
-    return true;
+    if (fence === undefined || this.l2 === undefined) ended();
+    else this.l2.fill(this.#remote(key, made, createdAt), fence, ended);
+  }
+
+  /** The right to run the key's factory, which one process at a time has; `undefined`: it may run without. */
+  async claim(key: string, fence: string): Promise<ClaimAnswer> {
+    return this.l2?.claims?.take(this.scope.prefix + key, fence);
+  }
+
+  release(claim: StoreClaim | undefined): void {
+    if (claim !== undefined) this.l2?.claims?.release(claim);
   }
 
   /** Lets a value answer hits for some time as it is: its factory has just failed. */
