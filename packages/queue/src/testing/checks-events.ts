@@ -117,6 +117,34 @@ export const eventChecks: readonly Check[] = [
     },
   },
   {
+    title: 'keeps the last ten thousand events at least, drops old ones, and tells of the gap',
+    needs: 'events',
+    async run(kit, expect) {
+      const [chunk, chunks] = [500, 45];
+      const first = await kit.add();
+      const { cursor } = await read(kit);
+      let last = '';
+      for (let added = 0; added < chunks; added++) {
+        const ids = await kit.addAll(...Array.from({ length: chunk }, () => ({})));
+        last = ids.at(-1) ?? '';
+      }
+      await kit.store.sweep(1);
+      const old = await read(kit, { after: cursor, limit: 1_000 });
+      expect(old.gap).toBe(true);
+      const kept: string[] = [];
+      for (let page = old; page.events.length > 0; ) {
+        kept.push(...page.events.map(({ subject }) => subject));
+        page = await read(kit, { after: page.cursor, limit: 1_000 });
+        expect(page.gap).toBe(false);
+      }
+      expect(kept.length).toBeGreaterThanOrEqual(10_000);
+      expect(chunk * chunks).toBeGreaterThan(kept.length);
+      expect(kept.includes(first)).toBe(false);
+      expect(kept.at(-1)).toBe(last);
+      expect((await read(kit, { limit: 1 })).gap).toBe(false);
+    },
+  },
+  {
     title: 'waits for the next event',
     needs: 'events',
     async run(kit, expect) {
