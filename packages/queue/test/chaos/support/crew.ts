@@ -14,6 +14,7 @@ export interface Member {
 export class Crew {
   /** All there ever were. */
   readonly members: Member[] = [];
+  freezes = 0;
   readonly #program: Program;
   readonly #options: object;
   #numbers = 0;
@@ -80,6 +81,14 @@ export class Crew {
     member.child.kill('SIGKILL');
     member.killedAt = { monotonicMs: monotonicMs(), epochMs: Date.now() };
     await closed;
+  }
+
+  /** SIGSTOP, and SIGCONT after a time: it knows nothing of what passed. */
+  async freeze({ child }: Member, ms: number): Promise<void> {
+    child.kill('SIGSTOP');
+    this.freezes++;
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    child.kill('SIGCONT');
   }
 
   /** Asks all to end by closing their input, and waits until they have. */
