@@ -1,5 +1,5 @@
 import { QueueError } from '../../errors.js';
-import type { ClaimedTask, ExchangeReply, ExchangeRequest } from '../../store.js';
+import type { ExchangeReply, ExchangeRequest } from '../../store.js';
 import { exchangeArrays, type Sorted, sortSettlements } from './arrays.js';
 import type { Leases } from './leases.js';
 import { NO_VISIT, type Parked, type Visit } from './parked.js';

@@ -1,0 +1,74 @@
+import type { SqlDatabase, SqlTransaction } from '@holdfast/sql';
+import { testDatabases } from '@holdfast/sql/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Kit } from '../../src/testing.js';
+import { freezeClock, frozenStore } from './harness.js';
+
+const LEASE_MS = 10_000;
+/** Waits for a statement that stands behind another's lock; there is one such at a time here. */
+const BLOCKED = `select count(*) as count from pg_stat_activity
+  where datname = current_database() and wait_event_type = 'Lock'`;
+
+// Two transactions at once need two sessions.
+const server = testDatabases().find(({ name }) => name === 'postgres');
+
+describe.skipIf(server?.available !== true)(
+  'a lock that a transaction of the caller holds on Postgres',
+  () => {
+    let db: SqlDatabase;
+    let kit: Kit<SqlTransaction>;
+    beforeAll(async () => {
+      if (server === undefined) throw new Error('there is no server');
+      db = await server.open();
+      await freezeClock(db);
+    });
+    beforeEach(async () => {
+      const harness = await frozenStore(db);
+      kit = new Kit(harness);
+      return () => harness.close();
+    });
+    afterAll(async () => {
+      await db?.close();
+    });
+
+    const isBlocked = (): Promise<unknown> =>
+      expect
+        .poll(async () => (await db.query<{ count: number }>(BLOCKED)).rows[0]?.count)
+        .toBeGreaterThan(0);
+
+    it('lets a parent go on whose children end in two transactions at once', async () => {
+      const [a, b, parent] = [kit.task({ queue: 'a' }), kit.task({ queue: 'b' }), kit.task()];
+      const waitFor = { ids: [a.id, b.id], onFailure: 'fail' as const };
+      await kit.store.enqueue([a, b, { ...parent, waitFor }]);
+      const claimed = await kit.exchange('w', { claim: 2, queues: ['a', 'b'] });
+      expect(claimed.claimed.length).toBe(2);
+      let second: Promise<unknown> | undefined;
+      await db.transaction(async (tx) => {
+        const lease = { id: a.id, epoch: 1, result: null };
+        expect(await kit.store.complete?.('w', [lease], { tx })).toEqual(['ok']);
+        second = kit.settle('w', kit.completed({ id: b.id, epoch: 1 }));
+        await isBlocked();
+      });
+      expect(await second).toEqual(['ok']);
+      expect(await kit.stateOf(parent.id)).toBe('ready');
+    });
+
+    it('takes nothing off the lease that is extended behind it', async () => {
+      const { id, epoch } = await kit.add().then(() => kit.claimOne('w'));
+      let extended: Promise<unknown> | undefined;
+      const undone = db.transaction(async (tx) => {
+        await kit.store.complete?.('w', [{ id, epoch, result: null }], { tx });
+        extended = kit.exchange('w', { extend: [{ id, epoch }] });
+        await isBlocked();
+        await kit.harness.advance(LEASE_MS - 1);
+        throw new Error('undone');
+      });
+      await expect(undone).rejects.toThrow('undone');
+      expect(await extended).toMatchObject({ extended: ['ok'] });
+      await kit.harness.advance(LEASE_MS - 1);
+      expect((await kit.store.sweep(100)).lapsed).toBe(0);
+      await kit.harness.advance(2);
+      expect((await kit.store.sweep(100)).lapsed).toBe(1);
+    });
+  },
+);
