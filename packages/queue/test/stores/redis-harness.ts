@@ -9,10 +9,11 @@ const START = Date.UTC(2026, 0, 1);
 /** The scripts' clock in tests: it stands still until it is moved, so that time in a test costs none. */
 const FROZEN_CLOCK = `local now = tonumber(redis.call('GET', KEYS[1] .. ':clock'))`;
 
-/** An empty store on a server, with a clock of its own. */
+/** An empty store on a server, with a clock of its own. `lua` comes before each script. */
 export async function frozenRedisStore(
   client: Redis | Cluster,
   prefix: string = `test-${randomBytes(6).toString('hex')}`,
+  lua: string = '',
 ): Promise<StoreHarness<never>> {
   const clock = `${prefix}:{${prefix}:queue}:clock`;
   await client.set(clock, START);
@@ -20,7 +21,7 @@ export async function frozenRedisStore(
     source: client,
     prefix,
     logger: silentLogger,
-    clock: FROZEN_CLOCK,
+    clock: `${lua}\n${FROZEN_CLOCK}`,
   });
   return {
     store,

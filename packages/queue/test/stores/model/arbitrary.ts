@@ -4,6 +4,8 @@ import type { Step, StepFilter, StepSchedule, StepTask } from './steps.js';
 
 /** Where the clocks of the stores under test begin. */
 const START = Date.UTC(2026, 0, 1);
+/** Longer than the longest run. */
+const KEPT_MS = 1_000_000_000;
 
 type Features = ReadonlySet<StoreFeature>;
 
@@ -52,6 +54,7 @@ function taskOf(features: Features): fc.Arbitrary<StepTask> {
     key: rare(key, 2),
     max: fc.integer({ min: 1, max: 3 }),
     keep: fc.constantFrom(0, 9_000),
+    keepDead: fc.constant(30_000),
     group: features.has('groups') ? rare(group, 2) : nothing,
     waits: features.has('flows')
       ? fc.oneof(
@@ -61,6 +64,28 @@ function taskOf(features: Features): fc.Arbitrary<StepTask> {
       : fc.constant([]),
     onFailure: fc.constantFrom('fail' as const, 'ignore' as const),
   });
+}
+
+/**
+ * A finished child is kept as long as a parent is live, and how long after that is the store's choice: what is waited for,
+ * or may be by way of its key, is kept to the end.
+ */
+function keptFor(
+  features: Features,
+  { keep, keepDead, ...task }: StepTask,
+  waited: boolean,
+): StepTask {
+  const long = features.has('flows') && (waited || task.key !== undefined);
+  return { ...task, keep: long ? KEPT_MS : keep, keepDead: long ? KEPT_MS : keepDead };
+}
+
+function batchOf(features: Features): fc.Arbitrary<StepTask[]> {
+  return fc.array(taskOf(features), { minLength: 1, maxLength: 4 }).map((tasks) =>
+    tasks.map((task, at) => {
+      const waited = tasks.some(({ waits }) => waits.includes(at));
+      return keptFor(features, task, waited);
+    }),
+  );
 }
 
 function patchOf(features: Features): fc.Arbitrary<QueuePatch> {
@@ -111,7 +136,7 @@ function filterOf(features: Features): fc.Arbitrary<StepFilter> {
 }
 
 function scheduleOf(features: Features): fc.Arbitrary<StepSchedule> {
-  const task = taskOf(features).map(({ queue: _, delay: __, ...rest }) => rest);
+  const task = taskOf(features).map((one) => keptFor(features, one, false));
   return fc.record({
     timing: fc.constantFrom<StepSchedule['timing']>(
       { everyMs: 3_000, anchorMs: 0 },
@@ -136,7 +161,7 @@ type Weighted = fc.WeightedArbitrary<Step>;
 
 /** Tasks and leases. */
 function dailySteps(features: Features): Weighted[] {
-  const tasks = fc.array(taskOf(features), { minLength: 1, maxLength: 4 });
+  const tasks = batchOf(features);
   const ends = fc.record({ pick, outcome, delay, error });
   const progress = features.has('progress') ? rare(fc.constantFrom('1', '{"a":2}'), 2) : nothing;
   const extensions = fc.record({ pick, progress });

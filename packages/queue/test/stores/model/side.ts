@@ -12,7 +12,7 @@ import type {
   TaskRecord,
 } from '../../../src/index.js';
 import { Kit } from '../../../src/testing.js';
-import type { Step, StepFilter, StepTask } from './steps.js';
+import type { Step, StepFilter, StepSchedule, StepTask } from './steps.js';
 
 /** Steps choose among so many of the latest claims, or tasks. */
 const RECENT = 40;
@@ -257,15 +257,13 @@ function inOneOrder(
 }
 
 /** What a step says of a task, as a store takes it. */
-function partOf(
-  task: Pick<StepTask, 'name' | 'priority' | 'key' | 'group' | 'keep' | 'max'>,
-): object {
+function partOf(task: StepSchedule['task']): object {
   return {
     name: task.name,
     priority: task.priority,
     maxAttempts: task.max,
     keepCompletedMs: task.keep,
-    keepDeadMs: 30_000,
+    keepDeadMs: task.keepDead,
     ...(task.key === undefined ? {} : { key: task.key }),
     ...(task.group === undefined ? {} : { group: task.group }),
   };

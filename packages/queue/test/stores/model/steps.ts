@@ -16,6 +16,7 @@ export interface StepTask {
   key: NonNullable<NewTask['key']> | undefined;
   max: number;
   keep: number;
+  keepDead: number;
   group: NonNullable<NewTask['group']> | undefined;
   waits: readonly number[];
   onFailure: 'fail' | 'ignore';
@@ -33,7 +34,7 @@ export interface StepSchedule {
   timing: NewSchedule['timing'];
   missed: NewSchedule['missed'];
   untilMs: number | undefined;
-  task: Pick<StepTask, 'name' | 'priority' | 'key' | 'group' | 'keep' | 'max'>;
+  task: Omit<StepTask, 'queue' | 'delay' | 'waits' | 'onFailure'>;
 }
 
 /** What one random step does to a store; `pick` chooses among the latest claims. */
