@@ -32,6 +32,19 @@ export interface WrapOptions<Args extends readonly unknown[], T> extends LoadOpt
   key: (...args: Args) => string;
 }
 
+/** What is known of an entry in a store. */
+export interface StoredInspection {
+  /** Milliseconds since the value was made. */
+  readonly ageMs: number;
+  /** 0: it is stale. */
+  readonly remainingMs: number;
+  /** Milliseconds after that during which it may be served in place of an error or a wait. */
+  readonly graceMs: number;
+  /** Bytes as stored. */
+  readonly bytes: number;
+  readonly tags: readonly string[];
+}
+
 /** Where a key is and what is known of it. Looking changes no statistics and no order of eviction. */
 export interface KeyInspection {
   readonly key: string;
@@ -48,21 +61,16 @@ export interface KeyInspection {
     readonly tags: readonly string[];
   } | null;
   /** `null`: not in L2, or L2 cannot be asked now. */
-  readonly l2: {
-    readonly ageMs: number;
-    readonly remainingMs: number;
-    readonly graceMs: number;
-    /** Bytes as stored. */
-    readonly bytes: number;
-    readonly tags: readonly string[];
-  } | null;
+  readonly l2: StoredInspection | null;
+  /** `null`: not in L3, or L3 cannot be asked now. */
+  readonly l3: StoredInspection | null;
   /** Whether its factory runs now in this process. */
   readonly loading: boolean;
 }
 
 /** Health of a cache. */
 export interface CacheHealth {
-  /** `'degraded'`: the cache works without L2. It is never unhealthy: callers always get an answer. */
+  /** `'degraded'`: the cache works without one of its stores. It is never unhealthy: callers always get an answer. */
   status: 'healthy' | 'degraded' | 'unhealthy';
   details: Record<string, unknown>;
 }

@@ -14,6 +14,7 @@ export type {
   KeyInspection,
   LoadContext,
   StaleValue,
+  StoredInspection,
   WrapOptions,
 } from './cache.js';
 export type { Clock, Timer } from './clock.js';

@@ -1,5 +1,6 @@
-import type { KeyInspection } from './cache.js';
-import type { Clock } from './clock.js';
+import type { KeyInspection, StoredInspection } from './cache.js';
+import type { RemoteEntry } from './read-batch.js';
+import type { Realm } from './realm.js';
 import { tagsWithoutScopes } from './scope.js';
 import type { Tiers } from './tiers.js';
 
@@ -7,11 +8,11 @@ import type { Tiers } from './tiers.js';
 export async function inspectKey(
   key: string,
   tiers: Tiers,
+  realm: Realm,
   loading: boolean,
-  clock: Clock,
 ): Promise<KeyInspection> {
   const l1 = tiers.l1?.inspect(key);
-  const now = clock.now();
+  const now = realm.options.clock.now();
   const ageOf = (entry: { readonly createdAt: number }): number =>
     Math.max(0, now - entry.createdAt);
   const inL1 = l1 && {
@@ -21,13 +22,17 @@ export async function inspectKey(
     reads: l1.reads,
     tags: l1.tags,
   };
-  const l2 = await tiers.l2?.inspect(tiers.scope.prefix + key);
-  const inL2 = l2 && {
-    ageMs: ageOf(l2),
-    remainingMs: Math.max(0, l2.remainingMs - l2.graceMs),
-    graceMs: Math.min(l2.graceMs, l2.remainingMs),
-    bytes: l2.bytes,
-    tags: tagsWithoutScopes(l2.tags),
-  };
-  return { key, l1: inL1 ?? null, l2: inL2 ?? null, loading };
+  const stored = (entry: RemoteEntry | undefined): StoredInspection | null =>
+    entry === undefined
+      ? null
+      : {
+          ageMs: ageOf(entry),
+          remainingMs: Math.max(0, entry.remainingMs - entry.graceMs),
+          graceMs: Math.min(entry.graceMs, entry.remainingMs),
+          bytes: entry.bytes,
+          tags: tagsWithoutScopes(entry.tags),
+        };
+  const full = tiers.scope.prefix + key;
+  const [inL2, inL3] = await Promise.all([realm.l2?.inspect(full), realm.l3?.inspect(full)]);
+  return { key, l1: inL1 ?? null, l2: stored(inL2), l3: stored(inL3), loading };
 }

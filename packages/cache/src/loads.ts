@@ -148,7 +148,7 @@ export class Loads {
   async #turn(key: string, run: Run): Promise<Turn | 'answered'> {
     const { flight } = run;
     for (let changes = 0; ; ) {
-      const read = await this.#readL2(key, run);
+      const read = await this.#readShared(key, run);
       if (read === 'answered') return read;
       if (read === undefined || !flight.ticket.live || changes > MAX_CHANGES) return { read };
       const claim = await this.#tiers.claim(key, read.fence);
@@ -162,19 +162,19 @@ export class Loads {
     flight.offer(stale, policy.softMs, (fn, ms) => this.#clock.setTimeout(fn, ms));
   }
 
-  /** Takes what L2 has, if that is an answer; what is stale there is offered. */
-  async #readL2(
+  /** Takes what the tiers below have, if that is an answer; what is stale there is offered. */
+  async #readShared(
     key: string,
     { flight, late, policy }: Run,
   ): Promise<RemoteRead | 'answered' | undefined> {
-    if (this.#tiers.l2 === undefined) return undefined;
+    if (this.#tiers.shared === undefined) return undefined;
     const read = await new Promise<RemoteRead | undefined>((resolve) => {
-      this.#tiers.readL2(key, resolve);
+      this.#tiers.readShared(key, resolve);
     });
     const entry = read?.entry;
-    // What L1 has is to be renewed: the same in L2 is no help.
+    // What L1 has is to be renewed: the same below is no help.
     if (entry === undefined || entry.createdAt === late?.createdAt) {
-      if (read !== undefined) this.#tiers.l2Misses += 1;
+      if (read !== undefined) this.#tiers.below.missed += 1;
       return read;
     }
     if (entry.remainingMs > entry.graceMs) {
@@ -182,7 +182,7 @@ export class Loads {
       flight.succeed(entry.value, entry.tags);
       return 'answered';
     }
-    this.#tiers.l2Misses += 1;
+    this.#tiers.below.missed += 1;
     this.#offer(flight, this.#tiers.staleFrom(entry), policy);
     return read;
   }

@@ -80,6 +80,13 @@ export interface CacheOptions extends NamespaceOptions {
    */
   l2?: CacheStore;
   /**
+   * A store of this machine below all others, such as `diskStore({ path })`. With an L2 that tells of invalidations
+   * it holds what was stored since the cache was made and the connection stood; alone it keeps its entries from one
+   * start to the next. The cache never closes it.
+   * @defaultValue none
+   */
+  l3?: CacheStore;
+  /**
    * The form of values in L2.
    * @defaultValue JSON
    */
@@ -120,6 +127,7 @@ export interface ResolvedOptions {
   readonly namespace: string;
   readonly scope: ResolvedNamespace;
   readonly l2: CacheStore | undefined;
+  readonly l3: CacheStore | undefined;
   readonly serializer: Serializer;
   readonly version: string;
   readonly resilience: ResolvedResilience;
@@ -168,6 +176,7 @@ const NAMESPACE_KEYS = [
 const CACHE_KEYS = [
   'namespace',
   'l2',
+  'l3',
   ...NAMESPACE_KEYS,
   'serializer',
   'version',
@@ -197,12 +206,12 @@ function checkForm(version: unknown, serializer: Serializer): void {
   }
 }
 
-function checkStore(store: unknown): void {
+function checkStore(option: 'l2' | 'l3', store: unknown): void {
   const methods = ['getMany', 'setMany', 'deleteMany', 'invalidateTags', 'clear', 'ping'] as const;
   const has = (name: string): boolean =>
     typeof (store as Record<string, unknown> | null)?.[name] === 'function';
   if (!methods.every(has)) {
-    throw optionInvalid('l2', 'a cache store, such as redisStore(client)', store);
+    throw optionInvalid(option, 'a cache store, such as redisStore(client)', store);
   }
 }
 
@@ -265,11 +274,13 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
   checkNamespace(options.namespace);
   checkForm(version, serializer);
   if (typeof subscribe !== 'boolean') throw optionInvalid('subscribe', 'a boolean', subscribe);
-  if (options.l2 !== undefined) checkStore(options.l2);
+  if (options.l2 !== undefined) checkStore('l2', options.l2);
+  if (options.l3 !== undefined) checkStore('l3', options.l3);
   return {
     namespace: options.namespace,
     scope: resolveNamespace(options, undefined),
     l2: options.l2,
+    l3: options.l3,
     serializer,
     version,
     resilience: resolveResilience(options.resilience ?? {}),

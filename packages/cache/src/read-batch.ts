@@ -3,6 +3,8 @@ export interface RemoteRead {
   /** The entry, if there is one. */
   readonly entry: RemoteEntry | undefined;
   readonly fence: string;
+  /** Whether the store knows that the key was deleted. */
+  readonly deleted?: true | undefined;
 }
 
 /** A live entry of L2. */
@@ -14,6 +16,8 @@ export interface RemoteEntry {
   readonly graceMs: number;
   readonly bytes: number;
   readonly tags: readonly string[];
+  /** Where it was found, if not in the topmost of the tiers that were asked. */
+  readonly tier?: 'l3';
 }
 
 /** Told once what L2 said; `undefined`: it cannot say. Does not throw. */

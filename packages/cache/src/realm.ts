@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { OWN } from './keys.js';
+import { LowerTiers } from './lower-tiers.js';
 import type { ResolvedOptions } from './options.js';
 import { RemoteTier } from './remote-tier.js';
 import { type Scope, splitKey } from './scope.js';
+import type { SharedTier } from './shared-tier.js';
 import { TagLog } from './tag-log.js';
 
 /** A namespace of a realm, as told of what others did. */
@@ -19,13 +21,21 @@ export class Realm {
   readonly options: ResolvedOptions;
   readonly tagLog: TagLog = new TagLog();
   readonly l2: RemoteTier | undefined;
+  readonly l3: RemoteTier | undefined;
+  /** L2 and L3 as one, or the one there is. */
+  readonly shared: SharedTier | undefined;
   /** By the prefix of their scope. */
   readonly #members = new Map<string, RealmMember>();
 
   constructor(options: ResolvedOptions) {
     this.options = options;
-    if (options.l2 === undefined) return;
-    this.l2 = new RemoteTier(options.l2, options, randomUUID(), this.tagLog);
+    const { l2, l3 } = options;
+    if (l2 !== undefined) this.l2 = new RemoteTier(l2, options, randomUUID(), this.tagLog);
+    if (l3 !== undefined) this.l3 = new RemoteTier(l3, options, randomUUID(), this.tagLog);
+    this.shared = this.l2 ?? this.l3;
+    if (l2 === undefined || this.l2 === undefined || this.l3 === undefined) return;
+    const listens = options.subscribe && l2.subscribe !== undefined;
+    this.shared = new LowerTiers(this.l2, this.l3, listens);
   }
 
   /**
@@ -34,8 +44,8 @@ export class Realm {
    */
   join(member: RealmMember, hasL1: boolean): () => void {
     this.#members.set(member.scope.prefix, member);
-    if (hasL1 && this.options.subscribe) {
-      this.l2?.listen({
+    if ((hasL1 || this.l3 !== undefined) && this.options.subscribe) {
+      this.shared?.listen({
         invalidated: (keys, tags) => this.#invalidated(keys, tags),
         connected: (first) => {
           for (const one of this.#members.values()) one.missed(first);
@@ -49,7 +59,7 @@ export class Realm {
   async invalidateTags(tags: readonly string[]): Promise<void> {
     if (tags.length === 0) return;
     this.tagLog.invalidate(tags);
-    await this.l2?.invalidateTags(tags);
+    await this.shared?.invalidateTags(tags);
   }
 
   /** Everything in a namespace and in those nested in it is forgotten here, whatever is in progress. */

@@ -1,5 +1,5 @@
 import { ChangeQueue } from './change-queue.js';
-import { Claims, canClaim } from './claims.js';
+import { type ClaimAnswer, Claims, canClaim } from './claims.js';
 import type { Clock } from './clock.js';
 import { type Codec, createCodec } from './codec.js';
 import { Guard } from './guard.js';
@@ -7,8 +7,9 @@ import type { ResolvedOptions } from './options.js';
 import { type OnRead, ReadBatch, type RemoteEntry, type RemoteRead } from './read-batch.js';
 import { Recovery } from './recovery.js';
 import { RepairList } from './repair-list.js';
+import type { SharedTier, TierEvents } from './shared-tier.js';
 import type { L2Stats } from './stats.js';
-import type { CacheStore, StoreRead, StoreWrite } from './store.js';
+import type { CacheStore, StoreClaim, StoreRead, StoreWrite } from './store.js';
 import { Subscriber, type SubscriberEvents } from './subscriber.js';
 import type { TagLog } from './tag-log.js';
 
@@ -26,13 +27,13 @@ export interface RemoteWrite {
 }
 
 /**
- * L2 as the cache sees it: never fails and never takes longer than the time limit.
+ * L2 or L3 as the cache sees it: never fails and never takes longer than the time limit.
  *
  * A key is left alone from the moment a change of it begins until the store has confirmed the change; when the store
  * does not, until the key has been deleted there. So nothing that is read from L2 is older than the latest
  * acknowledged change made through this cache.
  */
-export class RemoteTier {
+export class RemoteTier implements SharedTier {
   readonly #store: CacheStore;
   readonly #namespace: string;
   readonly #origin: string;
@@ -82,7 +83,7 @@ export class RemoteTier {
   }
 
   /** Begins to hear of invalidations by other processes, where the store can tell of them. */
-  listen(events: Pick<SubscriberEvents, 'invalidated' | 'connected'>): void {
+  listen(events: TierEvents): void {
     if (this.#subscriber !== undefined || this.#store.subscribe === undefined) return;
     const { claims } = this;
     this.#subscriber = new Subscriber(this.#store, this.#options, this.#origin, {
@@ -98,6 +99,11 @@ export class RemoteTier {
         claims?.wakeAll();
       },
     });
+  }
+
+  /** Whether invalidations by other processes arrive now. */
+  get subscribed(): boolean {
+    return this.#subscriber?.connected ?? false;
   }
 
   #usable(key: string): boolean {
@@ -155,7 +161,7 @@ export class RemoteTier {
     const decoded = live === undefined ? undefined : this.#codec.decode(live);
     if (live === undefined || decoded === undefined) {
       if (live !== undefined) this.#foreign += 1;
-      return { entry: undefined, fence: read.fence };
+      return { entry: undefined, fence: read.fence, deleted: read.deleted };
     }
     const { fence, tags = NO_TAGS } = read;
     return { entry: { ...decoded, remainingMs, bytes: live.length, tags }, fence };
@@ -186,6 +192,14 @@ export class RemoteTier {
     }
     // Never rejects; `close` waits for it.
     void this.#track(this.#fill({ ...encoded, fence }).finally(ended));
+  }
+
+  async claim(key: string, fence: string): Promise<ClaimAnswer> {
+    return this.claims?.take(key, fence);
+  }
+
+  release(claim: StoreClaim): void {
+    this.claims?.release(claim);
   }
 
   async #fill(write: StoreWrite): Promise<void> {
@@ -319,7 +333,7 @@ export class RemoteTier {
       awaitingRepair: this.#repairs.size,
       namespaceAwaitingRepair: this.#repairs.wholeNamespace,
       remoteInvalidations: this.#subscriber?.received ?? 0,
-      subscribed: this.#subscriber?.connected ?? false,
+      subscribed: this.subscribed,
     };
   }
 }

@@ -53,6 +53,7 @@ export const cacheStatsSchema: z.ZodType<CacheStats> = z
     hitRatio: z.number().min(0).max(1).describe('Share of reads that a tier answered'),
     l1: l1Stats.nullable(),
     l2: l2Stats.nullable(),
+    l3: l2Stats.nullable(),
     loads: z.object({
       count,
       running: count,
@@ -100,6 +101,7 @@ export const keyInspectionSchema: z.ZodType<KeyInspection> = z.object({
   key,
   l1: z.object({ ...where, reads: count }).nullable(),
   l2: z.object({ ...where, bytes: count }).nullable(),
+  l3: z.object({ ...where, bytes: count }).nullable(),
   loading: z.boolean().describe('Whether its factory runs now in this process'),
 });
 

@@ -16,7 +16,7 @@ export interface L1Stats {
   readonly neverRead: number;
 }
 
-/** Counters and gauges of L2, since the cache was created. */
+/** Counters and gauges of L2 or L3, since the cache was created. */
 export interface L2Stats {
   /** The store's name. */
   readonly store: string;
@@ -77,5 +77,7 @@ export interface CacheStats {
   readonly l1: L1Stats | null;
   /** `null`: the cache has no L2. */
   readonly l2: L2Stats | null;
+  /** `null`: the cache has no L3. */
+  readonly l3: L2Stats | null;
   readonly loads: LoadStats;
 }

@@ -18,6 +18,11 @@ export interface StoreRead {
   readonly fence: string;
   /** The tags that the entry was written with; absent when there are none. */
   readonly tags?: readonly string[] | undefined;
+  /**
+   * There is no live entry because the key, one of its tags or the namespace was deleted or invalidated, as far as the
+   * store remembers that: no tier below may answer for the key. Absent where there never was one, or it expired.
+   */
+  readonly deleted?: true | undefined;
 }
 
 /** One entry to write. */

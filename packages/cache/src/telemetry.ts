@@ -7,7 +7,7 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
-import type { CacheStats } from './stats.js';
+import type { CacheStats, L2Stats } from './stats.js';
 
 const NAME = '@holdfast/cache';
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
@@ -39,24 +39,27 @@ interface Reading {
 
 const L1 = { tier: 'l1' };
 const L2 = { tier: 'l2' };
+const L3 = { tier: 'l3' };
 
 const READINGS: readonly Reading[] = [
   {
     name: 'holdfast_cache_hits_total',
     kind: 'counter',
     description: 'Reads that the tier answered',
-    read: ({ l1, l2 }) => [
+    read: ({ l1, l2, l3 }) => [
       [l1?.hits, L1],
       [l2?.hits, L2],
+      [l3?.hits, L3],
     ],
   },
   {
     name: 'holdfast_cache_misses_total',
     kind: 'counter',
     description: 'Reads that the tier could not answer',
-    read: ({ l1, l2 }) => [
+    read: ({ l1, l2, l3 }) => [
       [l1?.misses, L1],
       [l2?.misses, L2],
+      [l3?.misses, L3],
     ],
   },
   {
@@ -96,21 +99,33 @@ const READINGS: readonly Reading[] = [
     name: 'holdfast_cache_errors_total',
     kind: 'counter',
     description: 'Operations on the tier that failed or took too long',
-    read: ({ l2 }) => [[l2?.errors, L2]],
+    read: ({ l2, l3 }) => [
+      [l2?.errors, L2],
+      [l3?.errors, L3],
+    ],
   },
   {
     name: 'holdfast_cache_tier_up',
     kind: 'gauge',
     description: '1 while the tier is in use, 0 while its circuit is open',
-    read: ({ l2 }) => [[l2 === null ? undefined : Number(l2.circuit === 'closed'), L2]],
+    read: ({ l2, l3 }) => [
+      [isUp(l2), L2],
+      [isUp(l3), L3],
+    ],
   },
   {
     name: 'holdfast_cache_awaiting_repair',
     kind: 'gauge',
     description: 'Keys whose change did not reach the tier yet',
-    read: ({ l2 }) => [[l2?.awaitingRepair, L2]],
+    read: ({ l2, l3 }) => [
+      [l2?.awaitingRepair, L2],
+      [l3?.awaitingRepair, L3],
+    ],
   },
 ];
+
+const isUp = (stats: L2Stats | null): number | undefined =>
+  stats === null ? undefined : Number(stats.circuit === 'closed');
 
 /**
  * Offers the statistics of a cache as observable metrics: nothing is counted twice, and nothing happens between

@@ -1,4 +1,5 @@
 import { claims, releases } from './conformance/claims.js';
+import { deletions } from './conformance/deletions.js';
 import {
   bytesOf,
   type Define,
@@ -190,6 +191,7 @@ export function cacheStoreConformance(runner: TestRunner, options: ConformanceOp
     fences(test, runner);
     tags(test, runner);
     fencesOfTags(test, runner);
+    deletions(test, runner);
     namespacesApart(test, runner);
     if (claiming === true) {
       claims(test, runner);

@@ -180,28 +180,32 @@ export class TieredCache implements Cache, RealmMember {
 
   async inspect(key: string): Promise<KeyInspection> {
     this.#check(key);
-    return inspectKey(key, this.#tiers, this.#loads.has(key), this.#realm.options.clock);
+    return inspectKey(key, this.#tiers, this.#realm, this.#loads.has(key));
   }
 
   stats(): CacheStats {
     const l1 = this.#l1?.stats();
-    const l2 = this.#tiers.l2?.stats();
-    const { l2Hits, l2Misses } = this.#tiers;
+    const { below } = this.#tiers;
+    const l2 = this.#realm.l2?.stats();
+    const l3 = this.#realm.l3?.stats();
     const reads = l1 === undefined ? this.#readsWithoutL1 : l1.hits + l1.misses;
     return {
       namespace: this.name,
-      hitRatio: reads === 0 ? 0 : ((l1?.hits ?? 0) + l2Hits) / reads,
+      hitRatio: reads === 0 ? 0 : ((l1?.hits ?? 0) + below.l2 + below.l3) / reads,
       l1: l1 ?? null,
-      l2: l2 === undefined ? null : { ...l2, hits: l2Hits, misses: l2Misses },
+      l2: l2 === undefined ? null : { ...l2, hits: below.l2, misses: below.missed + below.l3 },
+      l3: l3 === undefined ? null : { ...l3, hits: below.l3, misses: below.missed },
       loads: this.#loads.stats(),
     };
   }
 
   async health(): Promise<CacheHealth> {
-    const l2 = this.#tiers.l2?.stats();
-    const details = { namespace: this.name, ...(l2 && { l2 }) };
+    const l2 = this.#realm.l2?.stats();
+    const l3 = this.#realm.l3?.stats();
+    const details = { namespace: this.name, ...(l2 && { l2 }), ...(l3 && { l3 }) };
     if (this.#closing !== undefined) return { status: 'unhealthy', details };
-    return { status: l2?.circuit === 'open' ? 'degraded' : 'healthy', details };
+    const open = l2?.circuit === 'open' || l3?.circuit === 'open';
+    return { status: open ? 'degraded' : 'healthy', details };
   }
 
   async close(options: { deadline?: Duration } = {}): Promise<CloseReport> {
@@ -268,7 +272,7 @@ export class TieredCache implements Cache, RealmMember {
     const nested = [...this.#nested.values()].map((one) => one.close({ deadline: deadlineMs }));
     const finish = async (): Promise<boolean> => {
       await Promise.all([this.#loads.settled(), ...nested]);
-      if (this.scope.path.length === 0) await this.#tiers.l2?.close();
+      if (this.scope.path.length === 0) await this.#tiers.shared?.close();
       return true;
     };
     const drained = await new Promise<boolean>((resolve, reject) => {

@@ -4,8 +4,9 @@ import { MemoryTier } from './memory-tier.js';
 import type { ResolvedNamespace } from './options.js';
 import type { RemoteEntry, RemoteRead } from './read-batch.js';
 import type { Realm } from './realm.js';
-import type { RemoteTier, RemoteWrite } from './remote-tier.js';
+import type { RemoteWrite } from './remote-tier.js';
 import { type Scope, tagsWithoutScopes } from './scope.js';
+import type { SharedTier } from './shared-tier.js';
 import type { StoreClaim } from './store.js';
 import { type Ticket, Tickets } from './tickets.js';
 import type { EntryPlan } from './write-options.js';
@@ -31,14 +32,14 @@ const NOTHING: Promise<undefined> = Promise.resolve(undefined);
  */
 export class Tiers {
   readonly l1: MemoryTier | undefined;
-  readonly l2: RemoteTier | undefined;
+  readonly shared: SharedTier | undefined;
   readonly scope: Scope;
   readonly #realm: Realm;
   readonly #clock: Clock;
   readonly #refreshAhead: number;
   readonly #tickets: Tickets;
-  l2Hits = 0;
-  l2Misses = 0;
+  /** Reads of this namespace that the tiers below answered; `missed`: none of them. */
+  readonly below = { l2: 0, l3: 0, missed: 0 };
 
   constructor(realm: Realm, scope: Scope, options: ResolvedNamespace) {
     const { clock } = realm.options;
@@ -47,7 +48,7 @@ export class Tiers {
     this.#refreshAhead = options.writes.refreshAhead;
     this.#tickets = new Tickets(realm.tagLog);
     this.scope = scope;
-    this.l2 = realm.l2;
+    this.shared = realm.shared;
     if (options.l1 !== undefined) this.l1 = new MemoryTier(options.l1, clock, realm.tagLog);
   }
 
@@ -80,19 +81,19 @@ export class Tiers {
     this.#tickets.keepOutOfL1();
   }
 
-  /** Asks L2, without keeping what it says. `undefined`: it cannot say. */
-  readL2(key: string, onRead: (read: RemoteRead | undefined) => void): void {
-    const { l2 } = this;
-    if (l2 === undefined) onRead(undefined);
-    else l2.read(this.scope.prefix + key, onRead);
+  /** Asks the tiers below, without keeping what they say. `undefined`: they cannot say. */
+  readShared(key: string, onRead: (read: RemoteRead | undefined) => void): void {
+    const { shared } = this;
+    if (shared === undefined) onRead(undefined);
+    else shared.read(this.scope.prefix + key, onRead);
   }
 
-  /** What L2 has fresh. */
+  /** What the tiers below have fresh. */
   get(key: string): Promise<unknown> {
-    if (this.l2 === undefined) return NOTHING;
+    if (this.shared === undefined) return NOTHING;
     const ticket = this.openTicket(key);
     return new Promise((resolve, reject) => {
-      this.readL2(key, (read) => {
+      this.readShared(key, (read) => {
         try {
           resolve(this.#freshOf(key, read, ticket));
         } catch (err) {
@@ -110,13 +111,14 @@ export class Tiers {
       this.backfill(key, entry, ticket);
       return entry.value;
     }
-    if (read !== undefined) this.l2Misses += 1;
+    if (read !== undefined) this.below.missed += 1;
     return undefined;
   }
 
-  /** Keeps in L1 what L2 had, for the time that remains. */
+  /** Keeps in L1 what a tier below had, for the time that remains. */
   backfill(key: string, entry: RemoteEntry, ticket: Ticket): void {
-    this.l2Hits += 1;
+    if (entry.tier === 'l3' || this.#realm.l2 === undefined) this.below.l3 += 1;
+    else this.below.l2 += 1;
     const tags = tagsWithoutScopes(entry.tags);
     if (!ticket.l1 || !this.holds(ticket, entry.tags)) return;
     const ttlMs = entry.remainingMs - entry.graceMs;
@@ -142,17 +144,17 @@ export class Tiers {
     }
     const createdAt = this.#clock.now();
     if (ticket.l1) this.#keep(key, made, createdAt);
-    if (fence === undefined || this.l2 === undefined) ended();
-    else this.l2.fill(this.#remote(key, made, createdAt), fence, ended);
+    if (fence === undefined || this.shared === undefined) ended();
+    else this.shared.fill(this.#remote(key, made, createdAt), fence, ended);
   }
 
   /** The right to run the key's factory, which one process at a time has; `undefined`: it may run without. */
   async claim(key: string, fence: string): Promise<ClaimAnswer> {
-    return this.l2?.claims?.take(this.scope.prefix + key, fence);
+    return this.shared?.claim(this.scope.prefix + key, fence);
   }
 
   release(claim: StoreClaim | undefined): void {
-    if (claim !== undefined) this.l2?.claims?.release(claim);
+    if (claim !== undefined) this.shared?.release(claim);
   }
 
   /** Lets a value answer hits for some time as it is: its factory has just failed. */
@@ -168,7 +170,7 @@ export class Tiers {
 
   /** {@link setMany} of one entry; where there is only L1, done when it returns. */
   set(key: string, made: Made): Promise<void> | undefined {
-    if (this.l2 !== undefined) return this.setMany([{ key, ...made }]);
+    if (this.shared !== undefined) return this.setMany([{ key, ...made }]);
     this.#tickets.invalidate(key);
     if (made.ttlMs === 0) this.l1?.delete(key);
     else this.#keep(key, made, undefined);
@@ -183,9 +185,9 @@ export class Tiers {
     const dropped = entries.filter(({ ttlMs }) => ttlMs === 0).map(({ key }) => key);
     for (const key of dropped) this.l1?.delete(key);
     for (const entry of kept) this.#keep(entry.key, entry, createdAt);
-    if (this.l2 === undefined) return;
+    if (this.shared === undefined) return;
     const writes = kept.map((entry) => this.#remote(entry.key, entry, createdAt));
-    await Promise.all([this.l2.write(writes), this.l2.remove(this.#full(dropped))]);
+    await Promise.all([this.shared.write(writes), this.shared.remove(this.#full(dropped))]);
   }
 
   #keep(key: string, { value, ttlMs, graceMs, tags }: Made, createdAt: number | undefined): void {
@@ -208,14 +210,14 @@ export class Tiers {
 
   async delete(keys: readonly string[]): Promise<void> {
     this.forget(keys);
-    await this.l2?.remove(this.#full([...new Set(keys)]));
+    await this.shared?.remove(this.#full([...new Set(keys)]));
   }
 
   /** Everything in this namespace and in those nested in it. The caller has made all of them forget. */
   async clear(): Promise<void> {
     const own = this.scope.tags.at(-1);
-    if (own === undefined) await this.l2?.clear();
-    else await this.l2?.invalidateTags([own]);
+    if (own === undefined) await this.shared?.clear();
+    else await this.shared?.invalidateTags([own]);
   }
 
   /** Forgets what this process holds, or is about to hold, of these keys. */

@@ -85,7 +85,8 @@ class MemoryStore implements CacheStore {
       const slot = this.#live(namespace, key);
       const fence = `${this.#sequence}:${this.#state(namespace, key)}`;
       if (slot?.bytes === undefined || !this.#tagsHold(namespace, slot.tags, slot.writtenAt)) {
-        return { bytes: undefined, remainingMs: 0, fence };
+        const gone = { bytes: undefined, remainingMs: 0, fence };
+        return slot === undefined ? gone : { ...gone, deleted: true };
       }
       const { bytes, expiresAt, tags } = slot;
       return { bytes, remainingMs: expiresAt - now, fence, tags };

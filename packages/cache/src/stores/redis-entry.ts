@@ -30,7 +30,8 @@ export function parseEntry(
     kind !== 't' &&
     head.slice(HEADER.epoch, HEADER.expiry) === epoch &&
     remainingMs > 0;
-  if (!live) return absent(fence);
+  // Nothing but a deletion or a clear makes an entry of Redis one that is not live; what expires leaves by itself.
+  if (!live) return remainingMs > 0 || kind === 't' ? deleted(fence) : absent(fence);
   if (kind === 'v') return { read: { bytes: entry.subarray(HEADER.length), remainingMs, fence } };
   return parseTagged(entry, remainingMs, fence) ?? absent(fence);
 }
@@ -38,6 +39,11 @@ export function parseEntry(
 /** What a read says of a key without a live entry. */
 export function absent(fence: string): ParsedEntry {
   return { read: { ...ABSENT_READ, fence } };
+}
+
+/** The same of a key that was deleted, or one of its tags invalidated, or the namespace cleared. */
+export function deleted(fence: string): ParsedEntry {
+  return { read: { ...ABSENT_READ, fence, deleted: true } };
 }
 
 function parseTagged(entry: Buffer, remainingMs: number, fence: string): ParsedEntry | undefined {

@@ -14,7 +14,7 @@ import type {
 } from '../store.js';
 import type { RedisClient } from './redis-client.js';
 import { RedisConnection } from './redis-connection.js';
-import { absent, type ParsedEntry, parseEntry } from './redis-entry.js';
+import { deleted, type ParsedEntry, parseEntry } from './redis-entry.js';
 import { CLAIM, CLEAR, DELETE_MANY, INVALIDATE_TAGS, RELEASE, SET_MANY } from './redis-scripts.js';
 import { RedisSubscriptions } from './redis-subscriptions.js';
 import { type NamespaceState, namespaceState, TagRecords } from './redis-tags.js';
@@ -119,7 +119,7 @@ class RedisStore implements CacheStore {
       const { read, writtenAt = Number.POSITIVE_INFINITY } = entry;
       const alive = (tag: string): boolean =>
         (known.get(tag) ?? Number.POSITIVE_INFINITY) <= writtenAt;
-      return read.tags === undefined || read.tags.every(alive) ? entry : absent(read.fence);
+      return read.tags === undefined || read.tags.every(alive) ? entry : deleted(read.fence);
     });
   }
 

@@ -28,6 +28,8 @@ const AT_A_TIME = 32;
 /** What a key's files say. An entry that is there is open. */
 interface Found {
   readonly version: number;
+  /** Whether the latest version says that the key was deleted. */
+  readonly deleted: boolean;
   readonly file: string;
   readonly entry: OpenEntry | undefined;
 }
@@ -35,6 +37,7 @@ interface Found {
 /** What a read is made of. */
 interface Got {
   readonly version: number;
+  readonly deleted: boolean;
   readonly entry?: OpenEntry;
   readonly bytes?: Buffer;
 }
@@ -100,18 +103,18 @@ export class DiskStore implements DiskCacheStore {
   }
 
   async #get(epoch: Epoch, name: EntryName): Promise<Got> {
-    const { version, file, entry } = await this.#find(epoch, name);
-    if (entry === undefined) return { version };
+    const { version, file, deleted, entry } = await this.#find(epoch, name);
+    if (entry === undefined) return { version, deleted };
     try {
       const now = Date.now();
-      if (entry.head.expiresAt <= now) return { version };
+      if (entry.head.expiresAt <= now) return { version, deleted };
       const bytes = await readValue(entry);
       if (bytes === undefined) {
         this.#damaged += 1;
-        return { version };
+        return { version, deleted };
       }
       this.#stamps.note(file, now, entry.head.expiresAt);
-      return { version, entry, bytes };
+      return { version, deleted, entry, bytes };
     } finally {
       this.#inBackground(close(entry.fd));
     }
@@ -122,19 +125,19 @@ export class DiskStore implements DiskCacheStore {
     const place = placeOf(epoch.folder, name.key);
     const { version, fd } = await this.#versions.openLatest(place);
     const file = versionFile(place, version);
-    if (fd === undefined) return { version, file, entry: undefined };
+    if (fd === undefined) return { version, file, deleted: false, entry: undefined };
     let entry: OpenEntry | undefined;
     try {
       const head = await readHead(fd, name);
       if (head === 'damaged') this.#damaged += 1;
       else if (head !== 'deleted') entry = head;
-      return { version, file, entry };
+      return { version, file, deleted: head === 'deleted', entry };
     } finally {
       if (entry === undefined) this.#inBackground(close(fd));
     }
   }
 
-  #readOf({ version, entry, bytes }: Got, { epoch, tagsSeen }: NamespaceState): StoreRead {
+  #readOf({ version, deleted, entry, bytes }: Got, { epoch, tagsSeen }: NamespaceState): StoreRead {
     const fence = `${epoch.number}.${version}.${tagsSeen}`;
     if (entry !== undefined && bytes !== undefined) {
       const { head } = entry;
@@ -143,7 +146,10 @@ export class DiskStore implements DiskCacheStore {
         return { bytes, remainingMs, fence, tags: head.tags };
       }
     }
-    return { bytes: undefined, remainingMs: 0, fence };
+    const none = { bytes: undefined, remainingMs: 0, fence };
+    // An entry that is there and not alive is expired, or one of its tags was invalidated.
+    const outdated = entry !== undefined && entry.head.expiresAt > Date.now();
+    return deleted || outdated ? { ...none, deleted: true } : none;
   }
 
   setMany(namespace: string, writes: readonly StoreWrite[]): Promise<readonly boolean[]> {
