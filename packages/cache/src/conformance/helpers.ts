@@ -9,7 +9,7 @@ export interface TestRunner {
 
 export const MINUTE: number = 60_000;
 const encoder = new TextEncoder();
-export const decoder: TextDecoder = new TextDecoder();
+export const decoder: InstanceType<typeof TextDecoder> = new TextDecoder();
 export const bytesOf = (text: string): Uint8Array => encoder.encode(text);
 export const wait = (ms: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, ms));
