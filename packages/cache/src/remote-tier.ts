@@ -10,7 +10,7 @@ import { RepairList } from './repair-list.js';
 import type { SharedTier, TierEvents } from './shared-tier.js';
 import type { L2Stats } from './stats.js';
 import type { CacheStore, StoreClaim, StoreRead, StoreWrite } from './store.js';
-import { Subscriber, type SubscriberEvents } from './subscriber.js';
+import { Subscriber } from './subscriber.js';
 import type { TagLog } from './tag-log.js';
 
 const NO_TAGS: readonly string[] = [];
