@@ -8,14 +8,14 @@ const upTo = (ms: number): number => Math.random() * ms;
 export class Lines {
   /** How often each fault happened. */
   readonly counts = { cut: 0, 'cut in an answer': 0, frozen: 0, slow: 0, refused: 0 };
-  readonly #address: Address & { readonly url: string };
+  readonly #address: Extract<Address, { readonly url: string }>;
   readonly #longestMs: number;
   readonly #proxies: TcpProxy[] = [];
   #running = true;
   #happening: Promise<unknown>[] = [];
 
   /** @param longestMs - how long a line is frozen at most */
-  constructor(address: Address & { readonly url: string }, longestMs: number) {
+  constructor(address: Extract<Address, { readonly url: string }>, longestMs: number) {
     this.#address = address;
     this.#longestMs = longestMs;
   }
