@@ -126,13 +126,24 @@ describe('tasks over HTTP', () => {
       return page.body.items.find((event: { subject: string }) => event.subject === 'often');
     });
     expect(run.data.name).toBe('queue.probe');
-    const paused = await call('POST', `${QUEUE}/schedules/often/pause`);
+    const why = { reason: 'too noisy' };
+    const paused = await call('POST', `${QUEUE}/schedules/often/pause`, why);
     expect(paused.body).toMatchObject({ paused: true, next_run_at: null });
-    const triggered = await call('POST', `${QUEUE}/schedules/nightly/trigger`);
+    const said = await eventually(async () => {
+      const page = await call('GET', '/v1/task-events?type=schedule.paused&queue=operations');
+      return page.body.items[0]?.data;
+    });
+    expect(said).toEqual({ by: 'local', reason: 'too noisy' });
+    const triggered = await call('POST', `${QUEUE}/schedules/nightly/trigger`, why);
     expect(triggered.status).toBe(202);
-    expect((await reaches(triggered.body.id, 'completed')).headers['schedule-id']).toBe('nightly');
+    expect((await reaches(triggered.body.id, 'completed')).headers).toMatchObject({
+      'schedule-id': 'nightly',
+      'triggered-by': 'local',
+      'trigger-reason': 'too noisy',
+    });
     for (const id of ['often', 'nightly']) {
-      expect((await call('DELETE', `${QUEUE}/schedules/${id}`)).status).toBe(200);
+      const { status } = await call('DELETE', `${QUEUE}/schedules/${id}?reason=done`);
+      expect(status).toBe(200);
     }
     expect((await call('POST', `${QUEUE}/schedules/often/trigger`)).status).toBe(404);
   });
@@ -287,8 +298,15 @@ describe('tasks over HTTP', () => {
     const one = await reaches(first, 'completed');
     const two = await reaches(second, 'completed');
     expect(Date.parse(two.started_at)).toBeGreaterThanOrEqual(Date.parse(one.finished_at));
+    await call('PATCH', `${QUEUE}/limits`, { priorities: { min: 0, max: 5 } });
+    const wanted = { name: 'queue.probe', payload: {}, priority: 6 };
+    const refused = await call('POST', '/v1/tasks', wanted);
+    expect(refused.status).toBe(422);
+    expect(refused.body.errors).toMatchObject([{ path: 'priority', received: '6 (number)' }]);
     const none = await call('PATCH', `${QUEUE}/limits`, {
       concurrency: null,
+      priorities: null,
+      reason: 'the test is over',
       groups: { 'tenant-a': null },
     });
     expect(none.body.limits?.concurrency ?? null).toBeNull();
@@ -368,6 +386,9 @@ const BAD: readonly (readonly [string, string, unknown, string])[] = [
   ['PATCH', `${QUEUE}/limits`, { concurrency: -1 }, 'concurrency'],
   ['PATCH', `${QUEUE}/limits`, { rate: { max: 1, window_ms: 1 } }, 'rate.window_ms'],
   ['PATCH', `${QUEUE}/limits`, { groupDefaults: null }, 'groupDefaults'],
+  ['PATCH', `${QUEUE}/limits`, { priorities: { min: 1, max: 2 } }, 'priorities.min'],
+  ['PATCH', `${QUEUE}/limits`, { by: 'somebody else' }, 'by'],
+  ['POST', `${QUEUE}/schedules/s/pause`, { reason: '' }, 'reason'],
   ['POST', `${QUEUE}/pause`, { reason: '' }, 'reason'],
   ['POST', `/v1/queues/${'x'.repeat(201)}/pause`, {}, 'queue'],
   ['GET', '/v1/queues/a%00b', undefined, 'queue'],

@@ -1,7 +1,7 @@
 import type { LimitsInfo } from './admin/limits-data.js';
 import type { HistoryKind, TaskState } from './store.js';
 
-/** Who changes something, and why: recorded in the history or the settings, and logged. */
+/** Who changes something, and why: recorded in the event of it, in the history of tasks and with a pause; and logged. */
 export interface Change {
   /** At most 200 characters. */
   by?: string | undefined;
@@ -131,6 +131,8 @@ export interface HistoryInfo {
   child?: string | undefined;
   /** Whether the payload was changed when it was redriven. */
   edited?: boolean | undefined;
+  /** The queue that it was moved from. */
+  from?: string | undefined;
 }
 
 /** A task, as plain data; times are ISO 8601, UTC. */

@@ -6,7 +6,7 @@ import { parse } from './admin/parse.js';
 import type { ListSchedulesInput, ScheduleInfo, ScheduleList } from './admin/schedule-data.js';
 import { changeSchedule, listSchedules, triggerSchedule } from './admin/schedules.js';
 import { type AdminStore, AdminTasks } from './admin/tasks.js';
-import { toChange, toQueueInfo } from './admin/translate.js';
+import { toQueueInfo } from './admin/translate.js';
 import type {
   BulkInput,
   CancelInput,
@@ -28,6 +28,7 @@ import { type Logger, silentLogger } from './logger.js';
 import { hasFunctions, invalidOption, knownOptions, loggerOption, textOption } from './options.js';
 import { changeSchema, limitsInputSchema } from './schemas.js';
 import type { EnqueueOutcome } from './store.js';
+import { whoOf } from './who.js';
 
 /** Options of {@link QueueAdmin}. */
 export interface QueueAdminOptions {
@@ -171,7 +172,8 @@ export class QueueAdmin {
     const ofGroups = limits.groupDefaults !== undefined || limits.groups !== undefined;
     if (ofGroups) requireFeature(this.#store, 'groups', 'A limit of groups');
     await this.#store.control(queue, toLimitsPatch(limits));
-    this.#logger.info({ module: 'queue', queue, limits }, 'limits changed');
+    const { by: _, reason: __, ...set } = limits;
+    this.#logger.info({ module: 'queue', queue, limits: set, ...whoOf(limits) }, 'limits changed');
     return this.queue(queue);
   }
 
@@ -181,28 +183,30 @@ export class QueueAdmin {
   }
 
   /** @throws QueueError `QUEUE_SCHEDULE_NOT_FOUND` */
-  async pauseSchedule(queue: string, id: string): Promise<ScheduleInfo> {
-    return this.#changeSchedule('pause', queue, id);
+  async pauseSchedule(queue: string, id: string, change: Change = {}): Promise<ScheduleInfo> {
+    return this.#changeSchedule('pause', queue, id, change);
   }
 
   /** Goes on with the next run from now. @throws QueueError `QUEUE_SCHEDULE_NOT_FOUND` */
-  async resumeSchedule(queue: string, id: string): Promise<ScheduleInfo> {
-    return this.#changeSchedule('resume', queue, id);
+  async resumeSchedule(queue: string, id: string, change: Change = {}): Promise<ScheduleInfo> {
+    return this.#changeSchedule('resume', queue, id, change);
   }
 
   /** @throws QueueError `QUEUE_SCHEDULE_NOT_FOUND` */
-  async removeSchedule(queue: string, id: string): Promise<ScheduleInfo> {
-    return this.#changeSchedule('remove', queue, id);
+  async removeSchedule(queue: string, id: string, change: Change = {}): Promise<ScheduleInfo> {
+    return this.#changeSchedule('remove', queue, id, change);
   }
 
   /**
-   * Enqueues the task of a schedule now, beside its runs; `duplicate` where it does not overlap and one is live.
+   * Enqueues the task of a schedule now, beside its runs; `duplicate` where it does not overlap and one is live. Who did
+   * it and why are the headers `triggered-by` and `trigger-reason` of the task.
    * @throws QueueError `QUEUE_SCHEDULE_NOT_FOUND`
    */
-  async triggerSchedule(queue: string, id: string): Promise<EnqueueOutcome> {
-    const outcome = await triggerSchedule(this.#store, queue, id);
+  async triggerSchedule(queue: string, id: string, change: Change = {}): Promise<EnqueueOutcome> {
+    const who = whoOf(parse(changeSchema, change));
+    const outcome = await triggerSchedule(this.#store, queue, id, who);
     const fields = { module: 'queue', queue, schedule: id, task_id: outcome.id, kind: 'trigger' };
-    this.#logger.info(fields, 'schedule triggered');
+    this.#logger.info({ ...fields, ...who }, 'schedule triggered');
     return outcome;
   }
 
@@ -228,7 +232,7 @@ export class QueueAdmin {
 
   async #setPaused(name: string, paused: boolean, change: Change): Promise<QueueInfo> {
     const queue = textOption('queue', name);
-    const who = toChange(parse(changeSchema, change));
+    const who = whoOf(parse(changeSchema, change));
     await this.#store.control(queue, { paused, ...who });
     this.#logger.info(
       { module: 'queue', queue, ...who },
@@ -241,9 +245,11 @@ export class QueueAdmin {
     kind: 'pause' | 'resume' | 'remove',
     queue: string,
     id: string,
+    change: Change,
   ): Promise<ScheduleInfo> {
-    const changed = await changeSchedule(this.#store, kind, queue, id);
-    this.#logger.info({ module: 'queue', queue, schedule: id, kind }, 'schedule changed');
+    const who = whoOf(parse(changeSchema, change));
+    const changed = await changeSchedule(this.#store, { kind, queue, id, ...who });
+    this.#logger.info({ module: 'queue', queue, schedule: id, kind, ...who }, 'schedule changed');
     return changed;
   }
 }

@@ -220,10 +220,10 @@ export class Queue<Tx = never> implements AsyncDisposable {
     return putSchedule(this.store, this.#settings, item);
   }
 
-  /** Removes a schedule. Whether there was one. */
-  async unschedule(id: string): Promise<boolean> {
+  /** Removes a schedule, with who does it and why for the event of it. Whether there was one. */
+  async unschedule(id: string, change: { by?: string; reason?: string } = {}): Promise<boolean> {
     this.#open();
-    return removeSchedule(this.store, this.name, textOption('id', id));
+    return removeSchedule(this.store, this.name, textOption('id', id), change);
   }
 
   /** Calls `listener` for what this queue object and the workers of this process do. Returns what stops it. */

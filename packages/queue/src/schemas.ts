@@ -17,7 +17,7 @@ import type {
   TaskPage,
 } from './admin-data.js';
 import { limitsSchema } from './schemas/limits.js';
-import { count, queueName as queue, storedText, time } from './schemas/parts.js';
+import { by, count, queueName as queue, reason, storedText, time } from './schemas/parts.js';
 import type { HistoryKind, TaskState } from './store.js';
 
 export type {
@@ -77,8 +77,6 @@ const id = z
   .uuid()
   .describe('Id of a task')
   .meta({ examples: ['019a6b3e-7c1d-7f60-8a53-0d6a4b7f2c11'] });
-const by = storedText(200).optional().describe('Who does it');
-const reason = storedText(1_000).optional().describe('Why');
 const state = z
   .enum(['ready', 'scheduled', 'leased', 'completed', 'dead', 'cancelled'])
   .describe('ready, scheduled and leased tasks are still to be done; the others are finished');
@@ -104,6 +102,9 @@ const historyKind: z.ZodType<HistoryKind> = z.enum([
   'child',
   'redriven',
   'cancelled',
+  'promoted',
+  'reprioritised',
+  'moved',
 ]);
 const historyEntry = z.object({
   kind: historyKind,
@@ -120,6 +121,7 @@ const historyEntry = z.object({
   reason: z.string().optional(),
   child: z.string().optional().describe('Id of the child that failed'),
   edited: z.boolean().optional().describe('Whether it was redriven with another payload'),
+  from: z.string().optional().describe('The queue that it was moved from'),
 });
 const task = z.object({
   id,
@@ -171,7 +173,7 @@ const queueInfo = z.object({
   limits: limitsSchema.optional(),
 });
 
-/** Who changes something, and why: logged, and kept where the history or the settings have a place for it. */
+/** Who changes something, and why: logged, and kept in the event of it, in the history of tasks and with a pause. */
 export const changeSchema: z.ZodType<Change, Change> = z.strictObject({ by, reason });
 
 /** The state of a task. */

@@ -72,7 +72,7 @@ const limitsRoute = createRoute({
   description: 'What is absent stays; null takes a limit away.',
   request: {
     params,
-    body: jsonRequest(named('QueueLimits', jsonSchema(limitsInputSchema)), 'The limits'),
+    body: jsonRequest(named('QueueLimits', bodyOf(limitsInputSchema)), 'The limits, and why'),
   },
   responses: answered,
 });
@@ -111,7 +111,7 @@ export function queueRoutes(app: OpenAPIHono<ServerEnv>, admin: QueueAdmin): voi
   });
 
   app.openapi(limitsRoute, async (c) => {
-    const limits = fromJson(limitsInputSchema, c.req.valid('json'));
+    const limits = fromJson(limitsInputSchema, { ...c.req.valid('json'), by: c.get('caller') });
     const limited = await queueProblem(admin.setLimits(c.req.valid('param').queue, limits));
     return c.json(toJson(queueInfoSchema, limited), 200);
   });

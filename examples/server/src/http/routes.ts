@@ -72,6 +72,11 @@ export const idParams = z.object({
   id: z.string().meta({ description: 'A UUID', example: '019b3f6e-2c11-7d4e-8a2b-5f0c9e7d1a34' }),
 });
 
+/** Why something is deleted: a DELETE has no body. */
+export const reasonQuery = z.strictObject({
+  reason: z.string().min(1).max(1_000).optional().meta({ description: 'Why' }),
+});
+
 /** Paging of every list. */
 export const pageQuery = {
   limit: z.coerce

@@ -1,10 +1,16 @@
 import type { Queue, QueueAdmin, ScheduleOptions } from '@holdfast/queue';
-import { outcomeSchema, scheduleListSchema, scheduleSchema, toJson } from '@holdfast/queue/schemas';
+import {
+  changeSchema,
+  outcomeSchema,
+  scheduleListSchema,
+  scheduleSchema,
+  toJson,
+} from '@holdfast/queue/schemas';
 import type { SqlTransaction } from '@holdfast/sql';
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { DEFINITIONS } from '../compose/queue.js';
 import { HttpProblem } from './problem.js';
-import { given, jsonOf, queueProblem } from './queue-json.js';
+import { bodyOf, given, jsonOf, queueProblem } from './queue-json.js';
 import {
   bodyProblems,
   commonProblems,
@@ -12,6 +18,7 @@ import {
   jsonRequest,
   named,
   problems,
+  reasonQuery,
   type ServerEnv,
 } from './routes.js';
 import { placement, taskName } from './task-enqueue-routes.js';
@@ -22,7 +29,8 @@ const params = z.object({
   queue: z.string().meta({ description: 'Name of a queue', example: 'operations' }),
   id: z.string().meta({ description: 'Unique in its queue', example: 'nightly' }),
 });
-const answered = { 200: json(schedule, 'The schedule'), ...commonProblems, 404: problems[404] };
+const answered = { 200: json(schedule, 'The schedule'), ...bodyProblems, 404: problems[404] };
+const why = json(bodyOf(changeSchema), 'Why');
 const one = '/v1/queues/{queue}/schedules/{id}';
 
 const listRoute = createRoute({
@@ -50,6 +58,12 @@ const newSchedule = z.strictObject({
     .optional()
     .meta({ description: 'What happens to runs that no process was there for' }),
   overlap: z.enum(['allow', 'skip']).optional(),
+  reason: z
+    .string()
+    .min(1)
+    .max(1_000)
+    .optional()
+    .meta({ description: 'Why it is made or changed' }),
 });
 
 const putRoute = createRoute({
@@ -66,7 +80,7 @@ const pauseRoute = createRoute({
   path: `${one}/pause`,
   tags,
   summary: 'Let a schedule rest',
-  request: { params },
+  request: { params, body: why },
   responses: answered,
 });
 
@@ -75,7 +89,7 @@ const resumeRoute = createRoute({
   path: `${one}/resume`,
   tags,
   summary: 'Let a schedule go on with the next run from now',
-  request: { params },
+  request: { params, body: why },
   responses: answered,
 });
 
@@ -84,10 +98,10 @@ const triggerRoute = createRoute({
   path: `${one}/trigger`,
   tags,
   summary: 'Enqueue the task of a schedule now, beside its runs',
-  request: { params },
+  request: { params, body: why },
   responses: {
     202: json(jsonOf('EnqueueOutcome', outcomeSchema), 'It is enqueued'),
-    ...commonProblems,
+    ...bodyProblems,
     404: problems[404],
   },
 });
@@ -97,13 +111,16 @@ const removeRoute = createRoute({
   path: one,
   tags,
   summary: 'Delete a schedule; tasks that it enqueued stay',
-  request: { params },
+  request: { params, query: reasonQuery },
   responses: answered,
 });
 
-function toOptions(body: z.output<typeof newSchedule>): ScheduleOptions {
-  const { every_ms, time_zone, until, group, cron, missed, overlap, priority, headers } = body;
+function toOptions(body: z.output<typeof newSchedule>, by: string): ScheduleOptions {
+  const { reason, every_ms, time_zone, until, group, cron, missed, overlap, priority, headers } =
+    body;
   return given<ScheduleOptions>({
+    by,
+    reason,
     cron,
     missed,
     overlap,
@@ -134,7 +151,9 @@ export function scheduleRoutes(
     if (name !== queue.name || task === undefined) {
       throw new HttpProblem('ROUTE_NOT_FOUND', `Only the queue ${queue.name} can have schedules`);
     }
-    await queueProblem(queue.schedule(id, task, body.payload ?? null, toOptions(body)));
+    await queueProblem(
+      queue.schedule(id, task, body.payload ?? null, toOptions(body, c.get('caller'))),
+    );
     const { items } = await admin.schedules({ queue: name });
     const made = items.find((one) => one.id === id);
     if (made === undefined) throw new HttpProblem('QUEUE_SCHEDULE_NOT_FOUND', 'It was deleted');
@@ -143,21 +162,28 @@ export function scheduleRoutes(
 
   app.openapi(pauseRoute, async (c) => {
     const { queue: name, id } = c.req.valid('param');
-    return c.json(toJson(scheduleSchema, await queueProblem(admin.pauseSchedule(name, id))), 200);
+    const change = { ...c.req.valid('json'), by: c.get('caller') };
+    const changed = await queueProblem(admin.pauseSchedule(name, id, change));
+    return c.json(toJson(scheduleSchema, changed), 200);
   });
 
   app.openapi(resumeRoute, async (c) => {
     const { queue: name, id } = c.req.valid('param');
-    return c.json(toJson(scheduleSchema, await queueProblem(admin.resumeSchedule(name, id))), 200);
+    const change = { ...c.req.valid('json'), by: c.get('caller') };
+    const changed = await queueProblem(admin.resumeSchedule(name, id, change));
+    return c.json(toJson(scheduleSchema, changed), 200);
   });
 
   app.openapi(triggerRoute, async (c) => {
     const { queue: name, id } = c.req.valid('param');
-    return c.json(await queueProblem(admin.triggerSchedule(name, id)), 202);
+    const change = { ...c.req.valid('json'), by: c.get('caller') };
+    return c.json(await queueProblem(admin.triggerSchedule(name, id, change)), 202);
   });
 
   app.openapi(removeRoute, async (c) => {
     const { queue: name, id } = c.req.valid('param');
-    return c.json(toJson(scheduleSchema, await queueProblem(admin.removeSchedule(name, id))), 200);
+    const change = { ...c.req.valid('query'), by: c.get('caller') };
+    const removed = await queueProblem(admin.removeSchedule(name, id, change));
+    return c.json(toJson(scheduleSchema, removed), 200);
   });
 }

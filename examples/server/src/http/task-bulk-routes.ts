@@ -1,4 +1,4 @@
-import type { QueueAdmin } from '@holdfast/queue';
+import type { Changed, QueueAdmin } from '@holdfast/queue';
 import {
   bulkSchema,
   cancelManySchema,
@@ -6,70 +6,67 @@ import {
   cleanSchema,
   fromJson,
   redriveManySchema,
+  type Snake,
 } from '@holdfast/queue/schemas';
-import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute, type OpenAPIHono, type z } from '@hono/zod-openapi';
 import { bodyOf, jsonOf, queueProblem } from './queue-json.js';
 import { bodyProblems, json, type ServerEnv } from './routes.js';
 
-const tags = ['Tasks'];
-const responses = { 200: json(jsonOf('Changed', changedSchema), 'How many'), ...bodyProblems };
+/** A change of many tasks. */
+interface BulkChange<Input> {
+  /** The last part of its path. */
+  readonly name: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly schema: z.ZodType<Input, object>;
+  readonly change: (input: Input) => Promise<Changed>;
+}
 
-const redriveRoute = createRoute({
-  method: 'post',
-  path: '/v1/tasks/redrive',
-  tags,
-  summary: 'Redrive dead letters, oldest first',
-  description: 'At most `limit`, one every `every_ms`, so that what failed is not run over again.',
-  request: { body: json(bodyOf(redriveManySchema), 'Which, and how fast') },
-  responses,
-});
-
-const cancelRoute = createRoute({
-  method: 'post',
-  path: '/v1/tasks/cancel',
-  tags,
-  summary: 'End tasks that wait and, with `running`, those that run',
-  request: { body: json(bodyOf(cancelManySchema), 'Which') },
-  responses,
-});
-
-const purgeRoute = createRoute({
-  method: 'post',
-  path: '/v1/tasks/purge',
-  tags,
-  summary: 'Delete dead letters, oldest first',
-  request: { body: json(bodyOf(bulkSchema), 'Which') },
-  responses,
-});
-
-const cleanRoute = createRoute({
-  method: 'post',
-  path: '/v1/tasks/clean',
-  tags,
-  summary: 'Delete finished tasks, of the states given or of all',
-  request: { body: json(bodyOf(cleanSchema), 'Which') },
-  responses,
-});
+function bulkRoute<Input extends object>(
+  app: OpenAPIHono<ServerEnv>,
+  { name, schema, change, ...texts }: BulkChange<Input>,
+): void {
+  const route = createRoute({
+    method: 'post',
+    path: `/v1/tasks/${name}`,
+    tags: ['Tasks'],
+    ...texts,
+    request: { body: json(bodyOf(schema), 'Which, and why') },
+    responses: { 200: json(jsonOf('Changed', changedSchema), 'How many'), ...bodyProblems },
+  });
+  app.openapi(route, async (c) => {
+    const body: object = c.req.valid('json');
+    const input = { ...body, by: c.get('caller') } as Snake<Input>;
+    return c.json(await queueProblem(change(fromJson(schema, input))), 200);
+  });
+}
 
 /** Serves changes of many tasks: they take a filter and a limit, and tell how many were changed. */
 export function bulkRoutes(app: OpenAPIHono<ServerEnv>, admin: QueueAdmin): void {
-  app.openapi(redriveRoute, async (c) => {
-    const input = fromJson(redriveManySchema, { ...c.req.valid('json'), by: c.get('caller') });
-    return c.json(await queueProblem(admin.redriveMany(input)), 200);
+  bulkRoute(app, {
+    name: 'redrive',
+    summary: 'Redrive dead letters, oldest first',
+    description:
+      'At most `limit`, one every `every_ms`, so that what failed is not run over again.',
+    schema: redriveManySchema,
+    change: (input) => admin.redriveMany(input),
   });
-
-  app.openapi(cancelRoute, async (c) => {
-    const input = fromJson(cancelManySchema, { ...c.req.valid('json'), by: c.get('caller') });
-    return c.json(await queueProblem(admin.cancelMany(input)), 200);
+  bulkRoute(app, {
+    name: 'cancel',
+    summary: 'End tasks that wait and, with `running`, those that run',
+    schema: cancelManySchema,
+    change: (input) => admin.cancelMany(input),
   });
-
-  app.openapi(purgeRoute, async (c) => {
-    const input = fromJson(bulkSchema, { ...c.req.valid('json'), by: c.get('caller') });
-    return c.json(await queueProblem(admin.purge(input)), 200);
+  bulkRoute(app, {
+    name: 'purge',
+    summary: 'Delete dead letters, oldest first',
+    schema: bulkSchema,
+    change: (input) => admin.purge(input),
   });
-
-  app.openapi(cleanRoute, async (c) => {
-    const input = fromJson(cleanSchema, { ...c.req.valid('json'), by: c.get('caller') });
-    return c.json(await queueProblem(admin.clean(input)), 200);
+  bulkRoute(app, {
+    name: 'clean',
+    summary: 'Delete finished tasks, of the states given or of all',
+    schema: cleanSchema,
+    change: (input) => admin.clean(input),
   });
 }

@@ -18,6 +18,7 @@ import {
   jsonRequest,
   pageQuery,
   problems,
+  reasonQuery,
   type ServerEnv,
 } from './routes.js';
 
@@ -132,7 +133,7 @@ const removeRoute = createRoute({
   path: '/v1/tasks/{id}',
   tags,
   summary: 'Delete a task that does not run, with its idempotency key',
-  request: { params: idParams },
+  request: { params: idParams, query: reasonQuery },
   responses: { 204: { description: 'It is gone' }, ...commonProblems, ...changed },
 });
 
@@ -191,7 +192,8 @@ export function taskRoutes(app: OpenAPIHono<ServerEnv>, admin: QueueAdmin): void
   });
 
   app.openapi(removeRoute, async (c) => {
-    await admin.remove(c.req.valid('param').id, { by: c.get('caller') });
+    const change = { ...c.req.valid('query'), by: c.get('caller') };
+    await queueProblem(admin.remove(c.req.valid('param').id, change));
     return c.body(null, 204);
   });
 }

@@ -15,6 +15,11 @@ export interface EventInfo {
     name?: string | undefined;
     epoch?: number | undefined;
     progress?: unknown;
+    /** Who did it, where an operator did and said so; `reason` is why. */
+    by?: string | undefined;
+    reason?: string | undefined;
+    /** The queue that a task was moved from. */
+    from?: string | undefined;
   };
 }
 

@@ -33,10 +33,9 @@ export async function readEvents(store: Store, input: EventsInput): Promise<Even
 }
 
 function toEventInfo({ cursor, at, type, queue, subject, ...rest }: StoredEvent): EventInfo {
-  const { name, epoch, progress } = rest;
+  const { progress, ...plain } = rest;
   const data = {
-    ...(name === undefined ? {} : { name }),
-    ...(epoch === undefined ? {} : { epoch }),
+    ...plain,
     ...(progress === undefined ? {} : { progress: parsedText(progress) }),
   };
   return { id: cursor, at: new Date(at).toISOString(), type, queue, subject, data };

@@ -1,3 +1,5 @@
+import type { Change } from '../admin-data.js';
+
 /** At most `max` starts in any span of `windowMs` milliseconds. */
 export interface RateData {
   max: number;
@@ -20,7 +22,7 @@ export interface PrioritiesData {
 }
 
 /** Input of `setLimits`: what is absent stays, null takes a limit away. */
-export interface LimitsInput {
+export interface LimitsInput extends Change {
   /** Most tasks that run at once, in all processes. */
   concurrency?: number | null | undefined;
   /** In all processes together. */

@@ -1,10 +1,12 @@
 import type { GroupLimits, QueueLimits, QueuePatch } from '../store.js';
+import { whoOf } from '../who.js';
 import type { GroupLimitsData, LimitsInfo, LimitsInput } from './limits-data.js';
 
 /** The limits of an input as a store takes them: an exact optional property is not one that is undefined. */
 export function toLimitsPatch(input: LimitsInput): QueuePatch {
   const { concurrency, rate, priorities, groupDefaults, groups } = input;
   return {
+    ...whoOf(input),
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(rate === undefined ? {} : { rate }),
     ...(priorities === undefined ? {} : { priorities }),

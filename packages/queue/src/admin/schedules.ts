@@ -3,7 +3,7 @@ import { requireFeature } from '../features.js';
 import { shown, textOption } from '../options.js';
 import type { ScheduleStore } from '../schedule/put.js';
 import { listSchedulesSchema } from '../schemas/schedules.js';
-import type { EnqueueOutcome, ScheduleRecord } from '../store.js';
+import type { AlterationBase, EnqueueOutcome, ScheduleOp, ScheduleRecord } from '../store.js';
 import { parsedText } from '../task-info.js';
 import { uuidv7 } from '../uuid.js';
 import { parse } from './parse.js';
@@ -29,13 +29,19 @@ export async function triggerSchedule(
   store: ScheduleStore & Pick<AdminStore, 'enqueue'>,
   queue: string,
   id: string,
+  { by, reason }: AlterationBase,
 ): Promise<EnqueueOutcome> {
   requireFeature(store, 'schedules', 'Schedules');
   const [record] =
     (await store.schedules?.({ queue: textOption('queue', queue), ids: [textOption('id', id)] })) ??
     [];
   if (record === undefined) throw notFound(queue, id);
-  const headers = { ...record.task.headers, 'schedule-id': id };
+  const headers = {
+    ...record.task.headers,
+    'schedule-id': id,
+    ...(by === undefined ? {} : { 'triggered-by': by }),
+    ...(reason === undefined ? {} : { 'trigger-reason': reason }),
+  };
   const task = { ...record.task, headers, id: uuidv7(), queue, when: { delayMs: 0 } };
   const [outcome] = await store.enqueue([task]);
   if (outcome === undefined)
@@ -49,14 +55,12 @@ const notFound = (queue: string, id: string): QueueError =>
 /** @throws QueueError `QUEUE_SCHEDULE_NOT_FOUND` */
 export async function changeSchedule(
   store: ScheduleStore,
-  kind: 'pause' | 'resume' | 'remove',
-  queue: string,
-  id: string,
+  { kind, queue, id, ...who }: Exclude<ScheduleOp, { kind: 'upsert' }>,
 ): Promise<ScheduleInfo> {
   requireFeature(store, 'schedules', 'Schedules');
   const name = { queue: textOption('queue', queue), id: textOption('id', id) };
   const [old] = (await store.schedules?.({ queue, ids: [id] })) ?? [];
-  const [record] = (await store.schedule?.([{ kind, ...name }])) ?? [];
+  const [record] = (await store.schedule?.([{ kind, ...name, ...who }])) ?? [];
   const changed = kind === 'remove' ? old : record;
   if (!changed) throw notFound(queue, id);
   return toScheduleInfo(changed);

@@ -37,8 +37,9 @@ import type {
 } from '../store.js';
 import { nearestPriority, priorityRefused } from '../stores/common.js';
 import { decodeCursor, encodeCursor, toTaskInfo } from '../task-info.js';
+import { whoOf } from '../who.js';
 import { parse } from './parse.js';
-import { toChange, toFilter } from './translate.js';
+import { toFilter } from './translate.js';
 
 /** What of a store the management surface needs: whatever its transactions are. */
 export interface AdminStore extends Omit<QueueStore, 'enqueue' | 'complete'> {
@@ -91,12 +92,12 @@ export class AdminTasks {
   async redrive(id: string, input: RedriveInput): Promise<TaskInfo> {
     const { payload, ...change } = parse(redriveSchema, input);
     if (payload === undefined) {
-      await this.#alterOne(id, { kind: 'redrive', ...toChange(change) });
+      await this.#alterOne(id, { kind: 'redrive', ...whoOf(change) });
     } else {
       requireFeature(this.#store, 'redrive', 'Another payload');
       const code = 'QUEUE_INPUT_INVALID';
       const text = encoded(payload, 'input.payload', code, MAX_PAYLOAD_BYTES);
-      await this.#alterOne(id, { kind: 'redrive', payload: text, ...toChange(change) });
+      await this.#alterOne(id, { kind: 'redrive', payload: text, ...whoOf(change) });
     }
     return this.get(id);
   }
@@ -106,17 +107,17 @@ export class AdminTasks {
     if (everyMs > 0) requireFeature(this.#store, 'redrive', 'Spreading in time');
     const spread = everyMs > 0 ? { everyMs } : {};
     const dead: TaskFilter = { ...toFilter(this.#store, filter), states: ['dead'] };
-    return this.#alter(dead, { kind: 'redrive', ...spread, ...toChange(change) }, limit);
+    return this.#alter(dead, { kind: 'redrive', ...spread, ...whoOf(change) }, limit);
   }
 
   async cancel(id: string, input: CancelInput): Promise<void> {
     const { running, ...change } = parse(cancelSchema, input);
-    await this.#alterOne(id, { ...this.#cancel(running), ...toChange(change) });
+    await this.#alterOne(id, { ...this.#cancel(running), ...whoOf(change) });
   }
 
   async cancelMany(input: CancelManyInput): Promise<Changed> {
     const { filter, limit, running, ...change } = parse(cancelManySchema, input);
-    const alteration = { ...this.#cancel(running), ...toChange(change) };
+    const alteration = { ...this.#cancel(running), ...whoOf(change) };
     return this.#alter(toFilter(this.#store, filter), alteration, limit);
   }
 
@@ -127,20 +128,20 @@ export class AdminTasks {
   }
 
   async remove(id: string, change: Change): Promise<void> {
-    await this.#alterOne(id, { kind: 'remove', ...toChange(parse(changeSchema, change)) });
+    await this.#alterOne(id, { kind: 'remove', ...whoOf(parse(changeSchema, change)) });
   }
 
   async purge(input: BulkInput): Promise<Changed> {
     const { filter, limit, ...change } = parse(bulkSchema, input);
     const dead: TaskFilter = { ...toFilter(this.#store, filter), states: ['dead'] };
-    return this.#alter(dead, { kind: 'remove', ...toChange(change) }, limit);
+    return this.#alter(dead, { kind: 'remove', ...whoOf(change) }, limit);
   }
 
   async clean(input: CleanInput): Promise<Changed> {
     const { filter, limit, ...change } = parse(cleanSchema, input);
     const { states = ['completed', 'dead', 'cancelled'], ...rest } = filter;
     const finished: TaskFilter = { ...toFilter(this.#store, rest), states };
-    return this.#alter(finished, { kind: 'remove', ...toChange(change) }, limit);
+    return this.#alter(finished, { kind: 'remove', ...whoOf(change) }, limit);
   }
 
   async reprioritise(id: string, priority: number, change: Change): Promise<TaskInfo> {
@@ -156,7 +157,7 @@ export class AdminTasks {
   async edit(id: string, edit: Edit, change: Change): Promise<TaskInfo> {
     requireFeature(this.#store, 'edits', 'Editing a task');
     const filter = { ids: [textOption('id', id)] };
-    const who = toChange(parse(changeSchema, change));
+    const who = whoOf(parse(changeSchema, change));
     const changed = (await this.#store.edit?.(filter, { ...edit, ...who }, 1)) ?? [];
     if (changed.length === 0) await this.#checkPriority(id, edit);
     await this.#tell(id, edit.kind, changed, who);
@@ -177,7 +178,7 @@ export class AdminTasks {
   async #alterOne(id: string, change: Alteration): Promise<void> {
     const filter = { ids: [textOption('id', id)] };
     const changed = await this.#store.alter(filter, change, 1);
-    await this.#tell(id, change.kind, changed, toChange(change));
+    await this.#tell(id, change.kind, changed, whoOf(change));
   }
 
   /** Logs a change of one task, or says why there was none. */
@@ -196,7 +197,7 @@ export class AdminTasks {
   async #alter(filter: TaskFilter, change: Alteration, limit: number): Promise<Changed> {
     const changed = (await this.#store.alter(filter, change, limit)).length;
     const { queue } = filter;
-    const fields = { module: 'queue', queue, kind: change.kind, changed, ...toChange(change) };
+    const fields = { module: 'queue', queue, kind: change.kind, changed, ...whoOf(change) };
     this.#logger.info(fields, 'tasks changed');
     return { changed };
   }

@@ -1,6 +1,6 @@
-import type { Change, QueueInfo, TaskFilterInput } from '../admin-data.js';
+import type { QueueInfo, TaskFilterInput } from '../admin-data.js';
 import { requireFeature } from '../features.js';
-import type { Alteration, QueueStats, QueueStore, TaskFilter } from '../store.js';
+import type { QueueStats, QueueStore, TaskFilter } from '../store.js';
 import { toLimitsInfo } from './limits.js';
 
 const FILTERS = ['group', 'blockedBy', 'error', 'finishedFrom', 'finishedTo'] as const;
@@ -23,11 +23,6 @@ export function toFilter(
     ...(finishedFrom === undefined ? {} : { finishedFrom: Date.parse(finishedFrom) }),
     ...(finishedTo === undefined ? {} : { finishedTo: Date.parse(finishedTo) }),
   };
-}
-
-/** Who and why, without what is absent. */
-export function toChange({ by, reason }: Change): Pick<Alteration, 'by' | 'reason'> {
-  return { ...(by === undefined ? {} : { by }), ...(reason === undefined ? {} : { reason }) };
 }
 
 /** A queue as plain data. */

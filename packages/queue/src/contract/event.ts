@@ -1,4 +1,8 @@
-/** What a store tells of, across processes. `task.lapsed`: a lease ran out. `queue.drained`: the last live task ended. */
+/**
+ * What a store tells of, across processes. `task.lapsed`: a lease ran out. `task.removed`: by an operator, not because
+ * its time was over. `queue.changed`: its limits. `queue.drained`: the last live task ended. `schedule.changed`: made, or
+ * put again as another.
+ */
 export type StoredEventType =
   | 'task.added'
   | 'task.started'
@@ -10,10 +14,19 @@ export type StoredEventType =
   | 'task.released'
   | 'task.cancelled'
   | 'task.redriven'
+  | 'task.promoted'
+  | 'task.reprioritised'
+  | 'task.moved'
+  | 'task.removed'
   | 'queue.paused'
   | 'queue.resumed'
+  | 'queue.changed'
   | 'queue.drained'
-  | 'schedule.fired';
+  | 'schedule.fired'
+  | 'schedule.changed'
+  | 'schedule.paused'
+  | 'schedule.resumed'
+  | 'schedule.removed';
 
 /** An event as it is kept. */
 export interface StoredEvent {
@@ -31,6 +44,12 @@ export interface StoredEvent {
   readonly epoch?: number;
   /** JSON of `task.progress`. */
   readonly progress?: string;
+  /** Who did it, where an operator did and said so. */
+  readonly by?: string;
+  /** Why, where an operator did it and said so. */
+  readonly reason?: string;
+  /** Of `task.moved`: the queue it left. */
+  readonly from?: string;
 }
 
 /** Which events. */

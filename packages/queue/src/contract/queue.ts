@@ -36,10 +36,8 @@ export interface PriorityRange {
  * A change to a queue; what is absent stays, `null` takes a limit away. Everything but pausing needs feature `limits`;
  * `groupDefaults` and `groups` need feature `groups`.
  */
-export interface QueuePatch {
+export interface QueuePatch extends AlterationBase {
   readonly paused?: boolean;
-  readonly reason?: string;
-  readonly by?: string;
   /** Most tasks leased at once, in all processes. The extension of a lapsed lease counts as a claim here, and is `lost` when there is no room. */
   readonly concurrency?: number | null;
   readonly rate?: RateLimit | null;
@@ -80,7 +78,7 @@ export interface QueueStats {
   readonly limits?: QueueLimits;
 }
 
-/** Who changes tasks, and why: recorded in their history. */
+/** Who changes something, and why: recorded in the event of it, and in the history of tasks. */
 export interface AlterationBase {
   readonly by?: string;
   readonly reason?: string;

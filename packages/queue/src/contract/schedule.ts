@@ -1,3 +1,4 @@
+import type { AlterationBase } from './queue.js';
 import type { NewTask } from './task.js';
 
 /** When a schedule runs. */
@@ -40,12 +41,14 @@ export interface ScheduleRecord extends NewSchedule {
 }
 
 /**
- * A change to schedules. `upsert` keeps the next run where the timing stays the same, so a deployment changes nothing.
+ * A change to schedules, with who makes it and why, for the event of it. `upsert` keeps the next run where the timing stays the same, so a deployment changes nothing.
  * A resumed schedule goes on with the next run from now.
  */
-export type ScheduleOp =
-  | { readonly kind: 'upsert'; readonly schedule: NewSchedule }
-  | { readonly kind: 'remove' | 'pause' | 'resume'; readonly queue: string; readonly id: string };
+export type ScheduleOp = AlterationBase &
+  (
+    | { readonly kind: 'upsert'; readonly schedule: NewSchedule }
+    | { readonly kind: 'remove' | 'pause' | 'resume'; readonly queue: string; readonly id: string }
+  );
 
 /** Which schedules. All given parts must hold. */
 export interface ScheduleFilter {

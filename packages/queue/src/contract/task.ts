@@ -88,8 +88,8 @@ export interface EnqueueOutcome {
 
 /**
  * What befell a task. `error`: the handler threw; `timeout`: it ran out of time; `invalid`: payload or result did not
- * fit; `lapsed`: the lease ran out (a crash, or a blocked event loop); `child`: a child failed; `redriven` and
- * `cancelled`: by an operator.
+ * fit; `lapsed`: the lease ran out (a crash, or a blocked event loop); `child`: a child failed; what comes after it: by an
+ * operator.
  */
 export type HistoryKind =
   | 'error'
@@ -98,7 +98,10 @@ export type HistoryKind =
   | 'lapsed'
   | 'child'
   | 'redriven'
-  | 'cancelled';
+  | 'cancelled'
+  | 'promoted'
+  | 'reprioritised'
+  | 'moved';
 
 /** One thing that befell a task. */
 export interface HistoryEntry {
@@ -124,6 +127,8 @@ export interface HistoryEntry {
   readonly child?: string;
   /** Whether the payload was changed when it was redriven. */
   readonly edited?: true;
+  /** The queue that it was moved from. */
+  readonly from?: string;
 }
 
 /** A task as it is kept. */

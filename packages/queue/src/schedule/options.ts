@@ -46,12 +46,16 @@ export interface ScheduleOptions extends TaskPlacement {
    * @defaultValue `'allow'`
    */
   overlap?: 'allow' | 'skip';
+  /** Who makes or changes it, for the event of that; at most 200 characters. */
+  by?: string;
+  /** Why, for the event of that; at most 1000 characters. */
+  reason?: string;
 }
 
 /** The names of {@link ScheduleOptions}. */
 export const SCHEDULE_OPTIONS: readonly string[] = [
   ...['cron', 'timeZone', 'every', 'from', 'until', 'missed', 'overlap'],
-  ...['priority', 'group', 'headers'],
+  ...['priority', 'group', 'headers', 'by', 'reason'],
 ];
 
 const GRACE_MS = 60_000;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { LimitsInfo, LimitsInput } from '../admin/limits-data.js';
-import { storedText } from './parts.js';
+import { by, reason, storedText } from './parts.js';
 
 const DAY_MS = 86_400_000;
 const concurrency = z.int().min(0).max(1_000_000).nullable();
@@ -24,6 +24,8 @@ const groupKey = storedText(200);
 
 /** Input of `setLimits`. */
 export const limitsInputSchema: z.ZodType<LimitsInput, LimitsInput> = z.strictObject({
+  by,
+  reason,
   concurrency: concurrency.optional().describe('Most tasks that run at once, in all processes'),
   rate: rate.optional(),
   priorities: priorities.optional(),

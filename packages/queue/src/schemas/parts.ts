@@ -15,5 +15,11 @@ export const time: z.ZodISODateTime = z.iso
   .datetime()
   .meta({ examples: ['2026-03-01T12:00:00.000Z'] });
 
+/** Who does something. */
+export const by: z.ZodOptional<z.ZodString> = storedText(200).optional().describe('Who does it');
+
+/** Why. */
+export const reason: z.ZodOptional<z.ZodString> = storedText(1_000).optional().describe('Why');
+
 /** How many. */
 export const count: z.ZodInt = z.int().min(0);

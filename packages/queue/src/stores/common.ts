@@ -1,6 +1,16 @@
 import { QueueError } from '../errors.js';
 import { invalid, invalidOption, shown } from '../options.js';
-import type { NewTask, PriorityRange, StoreFeature } from '../store.js';
+import type {
+  AlterationBase,
+  NewSchedule,
+  NewTask,
+  PriorityRange,
+  ScheduleOp,
+  ScheduleRecord,
+  StoredEvent,
+  StoredEventType,
+  StoreFeature,
+} from '../store.js';
 
 /** What all stores of this package can do. */
 export const COMMON_FEATURES: readonly StoreFeature[] = [
@@ -29,6 +39,35 @@ export function priorityRefused(range: PriorityRange, priority: number): QueueEr
   const rule = `from ${range.min} to ${range.max}, the range of its queue`;
   const issue = { path: 'priority', rule, received: shown(priority) };
   return invalid('QUEUE_PRIORITY_INVALID', [issue]);
+}
+
+/** What an event says beside its subject, as a store keeps it: a report as it is, all else as a JSON object. */
+export function eventDetail(
+  type: StoredEventType,
+  text: string | null | undefined,
+): Pick<StoredEvent, 'progress' | 'by' | 'reason' | 'from'> {
+  if (!text) return {};
+  return type === 'task.progress' ? { progress: text } : (JSON.parse(text) as AlterationBase);
+}
+
+/** The event of a change to a schedule; undefined where all stays as it was. */
+export function scheduleEvent(
+  { kind }: ScheduleOp,
+  old: Omit<ScheduleRecord, 'runs'> | undefined,
+  record: Omit<ScheduleRecord, 'runs'> | null,
+): StoredEventType | undefined {
+  if (kind === 'upsert') {
+    const same = old !== undefined && record !== null && definitionOf(old) === definitionOf(record);
+    return same ? undefined : 'schedule.changed';
+  }
+  if (old === undefined) return undefined;
+  if (kind === 'remove') return 'schedule.removed';
+  if (old.paused === (kind === 'pause')) return undefined;
+  return kind === 'pause' ? 'schedule.paused' : 'schedule.resumed';
+}
+
+function definitionOf({ timing, missed, untilMs, task }: NewSchedule): string {
+  return JSON.stringify([timing, missed, untilMs, Object.entries(task).sort()]);
 }
 
 /** Refuses a transaction where the store has none. */

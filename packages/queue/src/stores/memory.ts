@@ -23,6 +23,7 @@ import type {
   TaskFilter,
   TaskRecord,
 } from '../store.js';
+import { whoOf } from '../who.js';
 import {
   COMMON_FEATURES,
   checkBatch,
@@ -240,10 +241,19 @@ class MemoryStore implements QueueStore {
     const now = this.#clock.now();
     queue.configured = true;
     queue.setLimits(patch, now);
+    const { paused: _, by: __, reason: ___, ...limits } = patch;
+    if (Object.values(limits).some((limit) => limit !== undefined))
+      this.#journal.note({
+        at: now,
+        type: 'queue.changed',
+        queue: name,
+        subject: name,
+        ...whoOf(patch),
+      });
     if (patch.paused !== undefined) {
       const type = patch.paused ? 'queue.paused' : 'queue.resumed';
       if (queue.paused !== patch.paused) {
-        this.#journal.note({ at: now, type, queue: name, subject: name });
+        this.#journal.note({ at: now, type, queue: name, subject: name, ...whoOf(patch) });
       }
       queue.paused = patch.paused;
       queue.pausedReason = patch.paused ? (patch.reason ?? null) : null;
@@ -254,7 +264,8 @@ class MemoryStore implements QueueStore {
 
   async schedule(ops: readonly ScheduleOp[]): Promise<(ScheduleRecord | null)[]> {
     this.#open();
-    return this.#schedules.apply(ops, this.#clock.now());
+    const now = this.#clock.now();
+    return this.#schedules.apply(ops, now, (event) => this.#journal.note({ at: now, ...event }));
   }
 
   async schedules(filter: ScheduleFilter): Promise<ScheduleRecord[]> {

@@ -74,6 +74,109 @@ export const eventChecks: readonly Check[] = [
     },
   },
   {
+    title: 'tells who changed a queue and why, by what',
+    needs: 'limits',
+    async run(kit, expect) {
+      const who = { by: 'ann', reason: 'the "night" shift' };
+      await kit.store.control('q', { paused: true, ...who });
+      await kit.store.control('q', { concurrency: 3, ...who });
+      await kit.store.control('q', { paused: false, rate: null });
+      const { events } = await read(kit);
+      const about = { queue: 'q', subject: 'q' };
+      expect(events.map(({ cursor: _, at: __, ...event }) => event)).toEqual([
+        { type: 'queue.paused', ...about, ...who },
+        { type: 'queue.changed', ...about, ...who },
+        { type: 'queue.changed', ...about },
+        { type: 'queue.resumed', ...about },
+      ]);
+    },
+  },
+  {
+    title: 'tells who changed tasks and why, in events and in their history',
+    needs: 'move',
+    async run(kit, expect) {
+      const who = { by: 'ann', reason: 'because' };
+      const id = await kit.add({ when: { delayMs: 60_000 } });
+      const dead = await kit.addDead();
+      const { cursor } = await read(kit, { after: 'latest' });
+      await kit.store.edit?.({ ids: [id] }, { kind: 'promote', ...who }, 1);
+      await kit.store.edit?.({ ids: [id] }, { kind: 'reprioritise', priority: 2, ...who }, 1);
+      await kit.store.edit?.({ queue: 'q' }, { kind: 'move', queue: 'r', ...who }, 9);
+      await kit.store.alter({ ids: [dead] }, { kind: 'redrive', ...who }, 1);
+      await kit.store.alter({ ids: [dead] }, { kind: 'cancel', ...who }, 1);
+      await kit.store.alter({ ids: [id, dead] }, { kind: 'remove', by: 'bob' }, 9);
+      const { events } = await read(kit, { after: cursor });
+      const seen = events.filter((event) => event.subject === id || event.subject === dead);
+      expect(
+        seen.map(({ cursor: _, at: __, epoch: ___, subject, ...event }) => ({
+          ...event,
+          subject: subject === id ? 'a' : 'b',
+        })),
+      ).toEqual([
+        { type: 'task.promoted', queue: 'q', subject: 'a', name: 't', ...who },
+        { type: 'task.reprioritised', queue: 'q', subject: 'a', name: 't', ...who },
+        { type: 'task.moved', queue: 'r', subject: 'a', name: 't', ...who, from: 'q' },
+        { type: 'task.moved', queue: 'r', subject: 'b', name: 't', ...who, from: 'q' },
+        { type: 'task.redriven', queue: 'r', subject: 'b', name: 't', ...who },
+        { type: 'task.cancelled', queue: 'r', subject: 'b', name: 't', ...who },
+        { type: 'task.removed', queue: 'r', subject: 'a', name: 't', by: 'bob' },
+        { type: 'task.removed', queue: 'r', subject: 'b', name: 't', by: 'bob' },
+      ]);
+    },
+  },
+  {
+    title: 'keeps what operators did in the history of a task',
+    needs: 'move',
+    async run(kit, expect) {
+      const who = { by: 'ann', reason: 'because' };
+      const id = await kit.add({ when: { delayMs: 60_000 } });
+      await kit.store.edit?.({ ids: [id] }, { kind: 'promote', ...who }, 1);
+      await kit.store.edit?.({ ids: [id] }, { kind: 'reprioritise', priority: 2 }, 1);
+      await kit.store.edit?.({ ids: [id] }, { kind: 'move', queue: 'r', ...who }, 1);
+      const { now } = await kit.exchange('clock');
+      const entry = { at: now, attempt: 0, epoch: 0 };
+      expect((await kit.get(id))?.history).toEqual([
+        { kind: 'promoted', ...entry, ...who },
+        { kind: 'reprioritised', ...entry },
+        { kind: 'moved', ...entry, ...who, from: 'q' },
+      ]);
+      await kit.exchange('w', { claim: 1, queues: ['r'] });
+      expect(await kit.stateOf(id)).toBe('leased');
+    },
+  },
+  {
+    title: 'tells who changed a schedule and why, unless nothing changed',
+    needs: 'schedules',
+    async run(kit, expect) {
+      const who = { by: 'ann', reason: 'because' };
+      const { id: _, when: __, queue, ...task } = kit.task();
+      const timing = { everyMs: 60_000, anchorMs: 0 };
+      const schedule = { id: 's', queue, timing, missed: { policy: 'once' as const }, task };
+      const put = async (part: object = {}): Promise<unknown> =>
+        kit.store.schedule?.([{ kind: 'upsert', schedule: { ...schedule, ...part }, ...who }]);
+      await put();
+      await put();
+      const id = { queue, id: 's' };
+      await kit.store.schedule?.([{ kind: 'pause', ...id, ...who }]);
+      await kit.store.schedule?.([{ kind: 'pause', ...id, ...who }]);
+      await put({ task: { ...task, priority: 1 } });
+      await kit.store.schedule?.([
+        { kind: 'resume', ...id },
+        { kind: 'remove', ...id, ...who },
+        { kind: 'remove', ...id, ...who },
+      ]);
+      const { events } = await read(kit);
+      const about = { queue, subject: 's' };
+      expect(events.map(({ cursor: _, at: __, ...event }) => event)).toEqual([
+        { type: 'schedule.changed', ...about, ...who },
+        { type: 'schedule.paused', ...about, ...who },
+        { type: 'schedule.changed', ...about, ...who },
+        { type: 'schedule.resumed', ...about },
+        { type: 'schedule.removed', ...about, ...who },
+      ]);
+    },
+  },
+  {
     title: 'goes on after a cursor without gaps or doubles, filtered or not',
     needs: 'events',
     async run(kit, expect) {

@@ -162,6 +162,7 @@ refuses(
     ...inputs(
       'setLimits',
       {
+        ...CHANGE,
         concurrency: notNull(integer(0, 1_000_000)),
         rate: notNull(object),
         priorities: notNull(object),
@@ -198,6 +199,7 @@ refuses(
       (method): Row[] => [
         ['queue', text(200), (value) => call(method, value, 's')],
         ['id', text(200), (value) => call(method, 'q', value)],
+        ...inputs(method, CHANGE, () => ['q', 's']),
       ],
     ),
   ],

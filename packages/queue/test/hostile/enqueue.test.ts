@@ -220,6 +220,8 @@ refuses(
       overlap: word,
       timeZone: ['UTC'],
       cron: ['* * * * *'],
+      by: text(200),
+      reason: text(1_000),
     }),
     ...options(
       (of) => scheduled({ missed: { policy: 'skip', ...of } }),
@@ -252,6 +254,11 @@ refuses(
   'unschedule, children',
   [
     ['id', text(200), (value) => loose(queue.unschedule, queue)(value)],
+    ['options', object, (value) => loose(queue.unschedule, queue)('s', value)],
+    ...options((of) => loose(queue.unschedule, queue)('s', of), {
+      by: text(200),
+      reason: text(1_000),
+    }),
     ['id', text(200), (value) => loose(queue.children, queue)(value)],
   ],
   CODES,

@@ -1,4 +1,5 @@
-import type { Alteration, Edit } from '../../store.js';
+import type { Alteration, AlterationBase, Edit, Move } from '../../store.js';
+import { whoOf } from '../../who.js';
 import type { MemoryTask } from './task.js';
 import type { MemoryTasks } from './tasks.js';
 
@@ -44,33 +45,46 @@ export function changeTask(
     case 'redrive':
       return redrive(tasks, task, change, index, now);
     case 'cancel':
-      tasks.enter(task, now, { kind: 'cancelled', ...who(change) });
+      tasks.enter(task, now, { kind: 'cancelled', ...whoOf(change) });
       if (task.state === 'leased') {
         task.cancelRequested = true;
       } else {
         task.holder = null;
-        tasks.finish(task, 'cancelled', now);
+        tasks.finish(task, 'cancelled', now, whoOf(change));
       }
       return true;
     case 'remove':
+      tasks.journal.change('task.removed', task, now, whoOf(change));
       remove(tasks, task, now);
       return true;
     case 'promote':
+      tell(tasks, task, 'promoted', change, now);
       task.runAt = now;
       queue.arrive(task, now);
       return true;
     case 'reprioritise':
       if (!queue.takes(change.priority)) return false;
+      tell(tasks, task, 'reprioritised', change, now);
       task.task = { ...task.task, priority: change.priority };
       queue.move(task, task.state, task.blockedBy);
       return true;
     case 'move':
-      return move(tasks, task, change.queue, now);
+      return move(tasks, task, change, now);
   }
 }
 
-function who({ by, reason }: Alteration): { by?: string; reason?: string } {
-  return { ...(by === undefined ? {} : { by }), ...(reason === undefined ? {} : { reason }) };
+/** Says in the history of a task and in an event what an operator does to it. */
+function tell(
+  tasks: MemoryTasks,
+  task: MemoryTask,
+  kind: 'promoted' | 'reprioritised' | 'moved',
+  change: AlterationBase,
+  now: number,
+  from: { from?: string } = {},
+): void {
+  const more = { ...whoOf(change), ...from };
+  tasks.enter(task, now, { kind, ...more });
+  tasks.journal.change(`task.${kind}`, task, now, more);
 }
 
 function redrive(
@@ -83,7 +97,7 @@ function redrive(
   const { payload, everyMs = 0 } = change;
   if (!tasks.retakeKey(task, task.task.queue, now)) return false;
   const edited = payload === undefined ? {} : { edited: true as const };
-  tasks.enter(task, now, { kind: 'redriven', ...who(change), ...edited });
+  tasks.enter(task, now, { kind: 'redriven', ...whoOf(change), ...edited });
   if (payload !== undefined) task.task = { ...task.task, payload };
   task.holder = null;
   task.attempts = 0;
@@ -93,7 +107,7 @@ function redrive(
   task.runAt = now + index * everyMs;
   task.seq = tasks.nextSeq();
   tasks.queue(task.task.queue).join(task, now, false);
-  tasks.journal.task('task.redriven', task, now, true);
+  tasks.journal.change('task.redriven', task, now, { epoch: task.epoch, ...whoOf(change) });
   tasks.flows.wait(task, now);
   tasks.flows.revived(task);
   return true;
@@ -110,7 +124,8 @@ function remove(tasks: MemoryTasks, task: MemoryTask, now: number): void {
   if (live) tasks.flows.ended(task, now);
 }
 
-function move(tasks: MemoryTasks, task: MemoryTask, to: string, now: number): boolean {
+function move(tasks: MemoryTasks, task: MemoryTask, change: Move, now: number): boolean {
+  const { queue: to } = change;
   if (tasks.queues.get(to)?.takes(task.task.priority) === false) return false;
   const from = tasks.queue(task.task.queue);
   const moved = { ...task.task, queue: to };
@@ -123,7 +138,9 @@ function move(tasks: MemoryTasks, task: MemoryTask, to: string, now: number): bo
   else if (task.group !== null) from.forget(task.group, now);
   task.group = null;
   task.holder = null;
+  const left = { from: task.task.queue };
   task.task = moved;
+  tell(tasks, task, 'moved', change, now, left);
   task.seq = tasks.nextSeq();
   const queue = tasks.queue(to);
   queue.enter(task);

@@ -42,6 +42,17 @@ export class MemoryJournal {
     );
   }
 
+  /** Notes what an operator did to a task. */
+  change(
+    type: StoredEventType,
+    task: MemoryTask,
+    at: number,
+    more: Pick<Noted, 'by' | 'reason' | 'from' | 'epoch'>,
+  ): void {
+    const { queue, id: subject, name } = task.task;
+    this.note({ at, type, queue, subject, name, ...more });
+  }
+
   /** Notes an event. */
   note(event: Noted): void {
     const events = this.#events;

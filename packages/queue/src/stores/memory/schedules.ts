@@ -6,8 +6,11 @@ import type {
   ScheduleOp,
   ScheduleRecord,
   ScheduleTiming,
+  StoredEvent,
 } from '../../store.js';
 import { uuidv7 } from '../../uuid.js';
+import { whoOf } from '../../who.js';
+import { scheduleEvent } from '../common.js';
 
 type Kept = { -readonly [Field in keyof ScheduleRecord]: ScheduleRecord[Field] };
 
@@ -16,10 +19,19 @@ export class MemorySchedules {
   readonly #byName = new Map<string, Kept>();
 
   /** What is wrong with a timing is found before anything is changed. */
-  apply(ops: readonly ScheduleOp[], now: number): (ScheduleRecord | null)[] {
+  apply(
+    ops: readonly ScheduleOp[],
+    now: number,
+    note: (event: Omit<StoredEvent, 'cursor' | 'at'>) => void,
+  ): (ScheduleRecord | null)[] {
     for (const op of ops) if (op.kind === 'upsert') firstRun(op.schedule, now);
     return ops.map((op) => {
+      const { queue, id: subject } = op.kind === 'upsert' ? op.schedule : op;
+      const known = this.#byName.get(nameOf({ queue, id: subject }));
+      const old = known && { ...known };
       const kept = op.kind === 'upsert' ? this.#upsert(op.schedule, now) : this.#change(op, now);
+      const type = scheduleEvent(op, old, kept);
+      if (type !== undefined) note({ type, queue, subject, ...whoOf(op) });
       return kept === null ? null : { ...kept };
     });
   }

@@ -1,4 +1,5 @@
 import type {
+  AlterationBase,
   ClaimedTask,
   EnqueueOutcome,
   Extension,
@@ -136,7 +137,12 @@ export class MemoryTasks {
   }
 
   /** Ends a task for good, and what that means for its group, its key and its parents. */
-  finish(task: MemoryTask, state: 'completed' | 'dead' | 'cancelled', now: number): void {
+  finish(
+    task: MemoryTask,
+    state: 'completed' | 'dead' | 'cancelled',
+    now: number,
+    who: AlterationBase = {},
+  ): void {
     const queue = this.queue(task.task.queue);
     const keepMs = state === 'dead' ? task.task.keepDeadMs : task.task.keepCompletedMs;
     task.finishedAt = now;
@@ -146,7 +152,8 @@ export class MemoryTasks {
     if (!(state === 'dead' && group?.strict === 'block')) queue.freeSlot(task, now);
     queue.part(task, now);
     if (state !== 'completed' && task.task.key?.freeOnFailure === true) this.keys.free(task.task);
-    this.journal.task(`task.${state}`, task, now, task.epoch > 0);
+    const epoch = task.epoch > 0 ? { epoch: task.epoch } : {};
+    this.journal.change(`task.${state}`, task, now, { ...epoch, ...who });
     const { ready, scheduled, leased } = queue.counts;
     if (ready + scheduled + leased === 0) {
       const { queue: name } = task.task;

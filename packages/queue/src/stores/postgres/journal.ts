@@ -1,4 +1,5 @@
 import type { EventPage, EventsRequest, QueueMinute, StoredEvent } from '../../store.js';
+import { eventDetail } from '../common.js';
 import { MINUTE_COLUMNS, minutesOf } from './functions/journal.js';
 import type { Runner } from './runner.js';
 
@@ -150,7 +151,7 @@ function eventOf(row: Row, index: number, cursor: string): StoredEvent {
     subject: row.subjects?.[index] ?? row.subject ?? '',
     ...(name === undefined ? {} : { name }),
     ...(epoch === undefined ? {} : { epoch }),
-    ...(row.progress === null ? {} : { progress: row.progress }),
+    ...eventDetail(row.type, row.progress),
   };
 }
 

@@ -8,7 +8,8 @@ import type {
   ScheduleRecord,
 } from '../../store.js';
 import { uuidv7 } from '../../uuid.js';
-import { nearestPriority } from '../common.js';
+import { whoOf } from '../../who.js';
+import { nearestPriority, scheduleEvent } from '../common.js';
 import type { Enqueuer } from './enqueuer.js';
 import type { Runner } from './runner.js';
 import { rangeOf } from './stats.js';
@@ -119,6 +120,15 @@ export class Schedules {
       [queue, id],
     );
     const old = rows[0] === undefined ? null : toSchedule(rows[0]);
+    const record = afterwards(old, op, now);
+    const type = scheduleEvent(op, old ?? undefined, record);
+    if (type !== undefined) {
+      const who = JSON.stringify(whoOf(op));
+      await tx.query(
+        `select ${this.#schema}.queue_note_v1($1, $2, $3, null, null, $4, ${this.#schema}.queue_now())`,
+        [type, queue, id, who],
+      );
+    }
     if (op.kind === 'remove') {
       await tx.query(`delete from ${this.#schema}.queue_schedule where queue = $1 and id = $2`, [
         queue,
@@ -126,7 +136,6 @@ export class Schedules {
       ]);
       return null;
     }
-    const record = op.kind === 'upsert' ? upserted(old, op.schedule, now) : changed(old, op, now);
     if (record === null) return null;
     const { paused, nextRunAt, lastRunAt, runs, ...definition } = record;
     await tx.query(
@@ -138,6 +147,16 @@ export class Schedules {
     );
     return record;
   }
+}
+
+/** What a change makes of a schedule; null where there is none then. */
+function afterwards(
+  old: ScheduleRecord | null,
+  op: ScheduleOp,
+  now: number,
+): ScheduleRecord | null {
+  if (op.kind === 'remove') return null;
+  return op.kind === 'upsert' ? upserted(old, op.schedule, now) : changed(old, op, now);
 }
 
 function upserted(old: ScheduleRecord | null, schedule: NewSchedule, now: number): ScheduleRecord {

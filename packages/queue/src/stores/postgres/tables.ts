@@ -178,6 +178,7 @@ create table ${s}.queue_event (
   subject text,
   names text[],
   epochs integer[],
+  -- Of task.progress what was reported, of what an operator did JSON of who and why.
   progress text,
   -- How many events.
   count integer not null default 1,

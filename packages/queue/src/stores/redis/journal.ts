@@ -5,6 +5,7 @@ import type {
   StoredEvent,
   StoredEventType,
 } from '../../store.js';
+import { eventDetail } from '../common.js';
 
 const CURSOR = /^(0|[1-9][0-9]{0,15})$/;
 const ENTRIES_A_CALL = 100;
@@ -29,13 +30,14 @@ function* eventsOf([last, at, count, texts]: Entry): Generator<[number, StoredEv
   for (let from = 0; from < parts.length; from += FIELDS) {
     const [kind = '', queue = '', subjects = '', ...rest] = parts.slice(from, from + FIELDS);
     const [name, epoch, progress] = rest;
+    const type = kind.replace('+', '') as StoredEventType;
     const common = {
       at,
-      type: kind.replace('+', '') as StoredEventType,
+      type,
       queue,
       ...(name ? { name } : {}),
       ...(epoch ? { epoch: Number(epoch) } : {}),
-      ...(progress ? { progress } : {}),
+      ...eventDetail(type, progress),
     };
     for (const subject of subjectsOf(kind, subjects)) {
       number++;

@@ -1,4 +1,5 @@
 import type { ExchangeRequest, NewTask, QueuePatch, Settlement, When } from '../../store.js';
+import { whoOf } from '../../who.js';
 
 type Arg = string | number;
 
@@ -239,9 +240,18 @@ function withoutNulls<T extends object>(
 
 /** A patch as CONTROL takes it: there null takes a limit away. */
 export function patchArg(patch: QueuePatch): string {
-  const { groups, groupDefaults } = patch;
+  const { groups, groupDefaults, paused: _, by: __, reason: ___, ...rest } = patch;
+  const all = [groups, groupDefaults, ...Object.values(rest)];
+  const limited = all.some((limit) => limit !== undefined);
+  const who = JSON.stringify(whoOf(patch));
   const byKey =
     groups &&
     Object.fromEntries(Object.entries(groups).map(([key, value]) => [key, withoutNulls(value)]));
-  return JSON.stringify({ ...patch, groupDefaults: withoutNulls(groupDefaults), groups: byKey });
+  return JSON.stringify({
+    ...patch,
+    groupDefaults: withoutNulls(groupDefaults),
+    groups: byKey,
+    limited,
+    who: who === '{}' ? '' : who,
+  });
 }

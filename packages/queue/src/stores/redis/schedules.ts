@@ -8,6 +8,8 @@ import type {
   ScheduleRecord,
 } from '../../store.js';
 import { uuidv7 } from '../../uuid.js';
+import { whoOf } from '../../who.js';
+import { scheduleEvent } from '../common.js';
 import { enqueueReply } from './replies.js';
 import { enqueueArgs } from './requests.js';
 import type { Script } from './script.js';
@@ -44,9 +46,14 @@ export class RedisSchedules {
       const before = new Map(rows.map(([name, text]) => [name, text]));
       const runs = new Map(rows.map(([name, , count]) => [name, count]));
       const kept = new Map(rows.map(([name, text]) => [name, JSON.parse(text) as Kept]));
+      const events: string[] = [];
       const results = ops.map((op) => {
-        const name = nameOf(op.kind === 'upsert' ? op.schedule : op);
-        const changed = change(kept.get(name), op, now);
+        const { queue, id } = op.kind === 'upsert' ? op.schedule : op;
+        const name = nameOf({ queue, id });
+        const old = kept.get(name);
+        const changed = change(old, op, now);
+        const type = scheduleEvent(op, old, changed);
+        if (type !== undefined) events.push(type, queue, id, JSON.stringify(whoOf(op)));
         if (changed === null) {
           kept.delete(name);
           runs.delete(name); // one that is put again begins anew
@@ -66,7 +73,8 @@ export class RedisSchedules {
           runs.has(name) ? 0 : 1,
         ];
       });
-      if ((await this.#run(this.#scripts.schedule, args)) === 1) return results;
+      const request = [names.length, ...args, ...events];
+      if ((await this.#run(this.#scripts.schedule, request)) === 1) return results;
     }
     throw new QueueError('QUEUE_STORE_UNAVAILABLE', 'Schedules are being changed by others');
   }

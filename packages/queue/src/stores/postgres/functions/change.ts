@@ -26,9 +26,13 @@ returns setof uuid language plpgsql ${PLANNER} as $$
 declare
   v_now timestamptz := ${s}.queue_now();
   v_count integer := 0;
+  v_done text := case p_kind when 'redrive' then 'redriven' when 'cancel' then 'cancelled' when 'remove' then 'removed'
+    when 'promote' then 'promoted' when 'reprioritise' then 'reprioritised' when 'move' then 'moved' end;
   v_id uuid;
   v_live boolean;
   v_entry text;
+  v_said jsonb;
+  v_who text;
   t ${s}.queue_task;
   f ${s}.queue_finished;
 begin
@@ -50,23 +54,25 @@ begin
       select * into f from ${s}.queue_finished x where x.id = v_id for update;
       continue when not found;
     end if;
-    v_entry := json_strip_nulls(json_build_object('kind', p_kind, 'at', ${s}.queue_ms(v_now),
+    v_said := jsonb_strip_nulls(jsonb_build_object('by', p_by, 'reason', p_reason,
+      'from', case when p_kind = 'move' and v_live then t.queue when p_kind = 'move' then f.queue end));
+    v_who := nullif(v_said::text, '{}');
+    v_entry := (v_said || jsonb_strip_nulls(jsonb_build_object('kind', v_done, 'at', ${s}.queue_ms(v_now),
       'attempt', case when v_live then t.attempts else f.attempts end,
-      'epoch', case when v_live then t.epoch else f.epoch end, 'by', p_by, 'reason', p_reason,
-      'edited', case when p_payload is not null then true end))::text;
+      'epoch', case when v_live then t.epoch else f.epoch end,
+      'edited', case when p_payload is not null then true end)))::text;
     if p_kind = 'redrive' then
       continue when v_live or f.state <> 'dead' or not ${s}.queue_take_key_v1(f.queue,
         ${keyOf('f')}, f.id, f.enqueued_at + coalesce(f.key_ttl_ms, 0) * interval '1 millisecond', v_now);
       ${redriveText(s)}
     elsif p_kind = 'cancel' then
       continue when not v_live or (t.lease_until is not null and (not p_running or t.cancelling));
-      v_entry := replace(v_entry, '"kind":"cancel"', '"kind":"cancelled"');
       if t.lease_until is not null then
         update ${s}.queue_task x set cancelling = true, special = true, history = array_append(x.history, v_entry)
         where x.id = v_id;
       else
         update ${s}.queue_task x set holder = null where x.id = v_id;
-        perform ${s}.queue_finish_v1(v_id, 'cancelled', v_entry, null, v_now);
+        perform ${s}.queue_finish_v1(v_id, 'cancelled', v_entry, null, v_now, v_who);
         perform ${s}.queue_ended_v1(array[v_id], false, v_now);
       end if;
     elsif p_kind = 'remove' then
@@ -74,11 +80,11 @@ begin
       ${removeText(s)}
     elsif p_kind = 'promote' then
       continue when not v_live or t.state <> 'scheduled' or t.blocked is not null;
-      update ${s}.queue_task x set run_at = v_now where x.id = v_id;
+      update ${s}.queue_task x set run_at = v_now, history = array_append(x.history, v_entry) where x.id = v_id;
       perform ${s}.queue_arrive_v1(v_id, v_now);
     elsif p_kind = 'reprioritise' then
       continue when not v_live or t.lease_until is not null or not ${s}.queue_takes_v1(t.queue, p_priority);
-      update ${s}.queue_task x set priority = p_priority where x.id = v_id;
+      update ${s}.queue_task x set priority = p_priority, history = array_append(x.history, v_entry) where x.id = v_id;
     elsif p_kind = 'move' then
       continue when (v_live and (t.lease_until is not null or t.blocked is not null or t.queue = p_to
           or cardinality(t.children) > 0))
@@ -86,6 +92,11 @@ begin
         or exists (select 1 from ${s}.queue_child c where c.child = v_id)
         or not ${s}.queue_takes_v1(p_to, case when v_live then t.priority else f.priority end);
       ${moveText(s)}
+    end if;
+    if p_kind in ('promote', 'reprioritise', 'move', 'remove') then
+      perform ${s}.queue_note_v1('task.' || v_done,
+        case when p_kind = 'move' then p_to when v_live then t.queue else f.queue end, v_id::text,
+        case when v_live then t.name else f.name end, null, v_who, v_now);
     end if;
     v_count := v_count + 1;
     return next v_id;
@@ -107,8 +118,7 @@ const keyOf = (row: string): string =>
   `case when not (coalesce(${row}.key_start, false) and ${row}.epoch > 0) then ${row}.key end`;
 
 function redriveText(s: string): string {
-  return `v_entry := replace(v_entry, '"kind":"redrive"', '"kind":"redriven"');
-      delete from ${s}.queue_finished x where x.id = v_id;
+  return `delete from ${s}.queue_finished x where x.id = v_id;
       insert into ${s}.queue_task (${KEPT.join(', ')}, payload, run_at, state, special, history)
       select ${KEPT.map((column) => `x.${column}`).join(', ')}, coalesce(p_payload, x.payload),
         v_now + (p_from + v_count) * p_every * interval '1 millisecond', 'scheduled',
@@ -116,7 +126,7 @@ function redriveText(s: string): string {
           or exists (select 1 from ${s}.queue_child c where c.child = x.id),
         array_append(x.history, v_entry)
       from (select (f).*) x;
-      perform ${s}.queue_note_v1('task.redriven', f.queue, v_id::text, f.name, f.epoch, null, v_now);
+      perform ${s}.queue_note_v1('task.redriven', f.queue, v_id::text, f.name, f.epoch, v_who, v_now);
       perform ${s}.queue_join_v1(v_id, false, v_now);
       perform ${s}.queue_wait_v1(v_id, v_now);`;
 }
@@ -143,7 +153,8 @@ function moveText(s: string): string {
         continue when not ${s}.queue_take_key_v1(p_to, ${keyOf('t')}, v_id,
           t.enqueued_at + coalesce(t.key_ttl_ms, 0) * interval '1 millisecond', v_now);
         delete from ${s}.queue_key k where k.queue = t.queue and k.key = t.key and k.task_id = v_id;
-        update ${s}.queue_task x set queue = p_to, slot = false, holder = null, state = 'scheduled', seq = default
+        update ${s}.queue_task x set queue = p_to, slot = false, holder = null, state = 'scheduled', seq = default,
+          history = array_append(x.history, v_entry)
         where x.id = v_id;
         if t.slot then perform ${s}.queue_free_slot_v1(t.queue, t.grp, v_now); end if;
         if t.grp is not null then perform ${s}.queue_part_v1(t.queue, t.grp, v_now); end if;
@@ -153,7 +164,8 @@ function moveText(s: string): string {
         continue when not ${s}.queue_take_key_v1(p_to, ${keyOf('f')}, v_id,
           f.enqueued_at + coalesce(f.key_ttl_ms, 0) * interval '1 millisecond', v_now);
         delete from ${s}.queue_key k where k.queue = f.queue and k.key = f.key and k.task_id = v_id;
-        update ${s}.queue_finished x set queue = p_to, slot = false, holder = null where x.id = v_id;
+        update ${s}.queue_finished x set queue = p_to, slot = false, holder = null,
+          history = array_append(x.history, v_entry) where x.id = v_id;
         if f.slot then perform ${s}.queue_free_slot_v1(f.queue, f.grp, v_now); end if;
         if f.grp is not null then perform ${s}.queue_forget_v1(f.queue, f.grp, v_now); end if;
       end if;`;

@@ -7,6 +7,7 @@ create function ${s}.queue_control_v1(p_queue text, p_paused boolean, p_reason t
 returns void language plpgsql ${PLANNER} as $$
 declare
   v_now timestamptz := ${s}.queue_now();
+  v_who text := nullif(json_strip_nulls(json_build_object('by', p_by, 'reason', p_reason))::text, '{}');
   v_old ${s}.queue_setting;
   v_window float8 := (p_limits -> 'rate' ->> 'windowMs')::float8;
   r record;
@@ -33,9 +34,12 @@ begin
       from jsonb_each(q.groups || coalesce(p_limits -> 'groups', '{}')) g where g.value <> 'null'
     )
   where q.queue = p_queue;
+  if p_limits <> '{}' then
+    perform ${s}.queue_note_v1('queue.changed', p_queue, p_queue, null, null, v_who, v_now);
+  end if;
   if p_paused is distinct from v_old.paused and p_paused is not null then
     perform ${s}.queue_note_v1(case when p_paused then 'queue.paused' else 'queue.resumed' end, p_queue, p_queue, null,
-      null, null, v_now);
+      null, v_who, v_now);
   end if;
   -- What was counted in slices of another length says nothing any more.
   if p_limits ? 'rate' and v_window is distinct from v_old.rate_window then

@@ -13,7 +13,8 @@ create function ${s}.queue_live_parent_v1(p_id uuid) returns boolean language sq
 $$;
 
 -- Ends a task for good; p_entry goes to its history. Its parents are told by queue_ended_v1.
-create function ${s}.queue_finish_v1(p_id uuid, p_state text, p_entry text, p_result text, p_now timestamptz)
+create function ${s}.queue_finish_v1(p_id uuid, p_state text, p_entry text, p_result text, p_now timestamptz,
+  p_who text default null)
 returns void language plpgsql as $$
 declare
   g ${s}.queue_task;
@@ -41,7 +42,7 @@ begin
   if g.key_free and p_state <> 'completed' then
     delete from ${s}.queue_key k where k.queue = g.queue and k.key = g.key and k.task_id = p_id;
   end if;
-  perform ${s}.queue_note_v1('task.' || p_state, g.queue, p_id::text, g.name, nullif(g.epoch, 0), null, p_now);
+  perform ${s}.queue_note_v1('task.' || p_state, g.queue, p_id::text, g.name, nullif(g.epoch, 0), p_who, p_now);
   perform ${s}.queue_drained_v1(g.queue, p_now);
 end $$;
 

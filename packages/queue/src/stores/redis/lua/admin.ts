@@ -44,6 +44,11 @@ ${FITS}
 local change = cjson.decode(ARGV[2])
 local index, limit = tonumber(ARGV[3]), tonumber(ARGV[4])
 local who = change.who
+-- What an event says of it.
+local function said(more)
+  local text = who .. (more or '')
+  return text == '' and '' or '{' .. string.sub(text, 2) .. '}'
+end
 local ids, changed = {}, {}
 for i = 5, #ARGV do ids[#ids + 1] = ARGV[i] end
 read(ids)
@@ -83,7 +88,7 @@ function kinds.redrive(id, t)
     clear(t, HAS_PROGRESS)
   end
   join(t, nextSeq(t[QUEUE]), false)
-  event('task.redriven', t[QUEUE], id, t[NAME], t[EPOCH])
+  event('task.redriven', t[QUEUE], id, t[NAME], t[EPOCH], said())
   if t.more and t.more.children then wait(id, t) else arrive(id, t) end
   for _, other in ipairs(t.more and t.more.parents or {}) do
     local parent = task(other)
@@ -103,13 +108,14 @@ function kinds.cancel(id, t)
     dirty[id] = t
   else
     t[HOLDER] = ''
-    finish(id, t, CANCELLED)
+    finish(id, t, CANCELLED, said())
   end
   return true
 end
 function kinds.remove(id, t)
   if t[STATE] == LEASED then return false end
   local live = t[STATE] <= BLOCKED
+  event('task.removed', t[QUEUE], id, t[NAME], '', said())
   for _, other in ipairs(t.more and t.more.children or {}) do
     local child = task(other)
     local left = {}
@@ -128,6 +134,8 @@ function kinds.remove(id, t)
 end
 function kinds.promote(id, t)
   if t[STATE] ~= SCHEDULED then return false end
+  note(id, t, entry('promoted', t, who))
+  event('task.promoted', t[QUEUE], id, t[NAME], '', said())
   t[RUN] = now
   arrive(id, t)
   return true
@@ -135,6 +143,8 @@ end
 function kinds.reprioritise(id, t)
   local state, blocked = t[STATE], t.more and t.more.blocked
   if state > BLOCKED or not takes(t[QUEUE], change.priority) then return false end
+  note(id, t, entry('reprioritised', t, who))
+  event('task.reprioritised', t[QUEUE], id, t[NAME], '', said())
   leave(id, t)
   t[STATE] = NEW
   t[PRIORITY] = change.priority
@@ -145,6 +155,9 @@ function kinds.move(id, t)
   local from, to, m, state = t[QUEUE], change.queue, t.more or {}, t[STATE]
   if (state ~= READY and state ~= SCHEDULED and state ~= DEAD) or from == to then return false end
   if (m.parents and #m.parents > 0) or m.children or not takes(to, t[PRIORITY]) or not takeKey(id, t, to) then return false end
+  local left = ',"from":' .. cjson.encode(from)
+  note(id, t, entry('moved', t, who .. left))
+  event('task.moved', to, id, t[NAME], '', said(left))
   freeKey(id, t, from)
   leave(id, t)
   t[STATE] = NEW
@@ -177,7 +190,7 @@ finishCall()
 return changed
 `;
 
-/** ARGV: queue, the patch as JSON, in which null takes away. */
+/** ARGV: queue, the patch as JSON, in which null takes away; \`who\` for the event, \`limited\` where limits change. */
 export const CONTROL = `
 model()
 local q, patch = ARGV[1], cjson.decode(ARGV[2])
@@ -214,9 +227,10 @@ if s.fair and (patch.groupDefaults ~= nil or patch.groups) then
     rebalance(q, name, g)
   end
 end
+if patch.limited then event('queue.changed', q, q, '', '', patch.who) end
 if patch.paused ~= nil then
   if patch.paused ~= (s.paused and true or false) then
-    event(patch.paused and 'queue.paused' or 'queue.resumed', q, q, '', '')
+    event(patch.paused and 'queue.paused' or 'queue.resumed', q, q, '', '', patch.who)
   end
   if patch.paused then
     redis.call('HSET', key, 'paused', '1', 'reason', patch.reason or '', 'by', patch.by or '')

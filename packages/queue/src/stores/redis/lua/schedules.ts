@@ -43,18 +43,21 @@ end
 `;
 
 /**
- * ARGV: of each name, JSON it was, JSON it is to be ('' for none), next run or '', 1 where its runs count anew. Whether
- * all were changed.
+ * ARGV: how many; of each name, JSON it was, JSON it is to be ('' for none), next run or '', 1 where its runs count anew;
+ * then the events: type, queue, id, who as JSON. Whether all were changed.
  */
 export const SCHEDULE: string = `
 ${KEEP}
-for i = 1, #ARGV, 5 do
+local last = 1 + 5 * tonumber(ARGV[1])
+for i = 2, last, 5 do
   if not same(ARGV[i], ARGV[i + 1]) then return 0 end
 end
-for i = 1, #ARGV, 5 do
+for i = 2, last, 5 do
   keep(ARGV[i], ARGV[i + 2], ARGV[i + 3])
   if ARGV[i + 4] == '1' then redis.call('HDEL', P .. 'schruns', ARGV[i]) end
 end
+for i = last + 1, #ARGV, 4 do event(ARGV[i], ARGV[i + 1], ARGV[i + 2], '', '', ARGV[i + 3]) end
+finishCall()
 return 1
 `;
 

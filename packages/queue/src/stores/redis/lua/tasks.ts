@@ -128,7 +128,7 @@ function wait(id, parent)
 end
 
 -- Ends a task for good, and what that means for its group, its key and its parents.
-function finish(id, t, state)
+function finish(id, t, state, who)
   local q, m = t[QUEUE], t.more
   local keep = state == DEAD and t[KEEP_DEAD] or t[KEEP_COMPLETED]
   t[FINISHED], t[EXPIRES], t[UNTIL] = now, now + keep, 0
@@ -139,7 +139,7 @@ function finish(id, t, state)
     part(t)
   end
   if m and m.free and state ~= COMPLETED then freeKey(id, t, q) end
-  event('task.' .. STATE_NAMES[state], q, id, t[NAME], t[EPOCH] > 0 and t[EPOCH] or '')
+  event('task.' .. STATE_NAMES[state], q, id, t[NAME], t[EPOCH] > 0 and t[EPOCH] or '', who)
   ended[q] = true
   if m and m.parents then childEnded(id, t) end
   if keep <= 0 and not hasLiveParent(t) then drop(id, t) end
