@@ -66,8 +66,11 @@ export function scheduleEvent(
   return kind === 'pause' ? 'schedule.paused' : 'schedule.resumed';
 }
 
+/** As text that is the same for the same: what is undefined is absent, in whatever order the rest is. */
 function definitionOf({ timing, missed, untilMs, task }: NewSchedule): string {
-  return JSON.stringify([timing, missed, untilMs, Object.entries(task).sort()]);
+  const fields = Object.entries(task).filter(([, value]) => value !== undefined);
+  fields.sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([timing, missed, untilMs, fields]);
 }
 
 /** Refuses a transaction where the store has none. */
