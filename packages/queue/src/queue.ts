@@ -1,13 +1,16 @@
 import { childrenOf } from './children.js';
 import { newCounters, type QueueCounters } from './counters.js';
+import type { Duration } from './duration.js';
 import { QueueError } from './errors.js';
 import { EventHub, type QueueEvent, type QueueEvents } from './events.js';
 import { requireFeature, requireFor } from './features.js';
 import { inOrder, linkFlow, planFlow } from './flow.js';
 import { type HealthReport, storeHealth } from './health.js';
+import { type CloseReport, InFlight } from './in-flight.js';
 import { latencyOf } from './latency.js';
 import { silentLogger } from './logger.js';
 import { observeQueue } from './metrics.js';
+import { byName } from './named-tasks.js';
 import { attemptsOver, type QueueSettings, toNewTask } from './new-task.js';
 import {
   durationOption,
@@ -36,7 +39,7 @@ import {
   requireTask,
   type TaskDefinition,
 } from './task.js';
-import { enqueueSpan, markEnqueued } from './telemetry.js';
+import { type Enqueue, enqueueSpan, markEnqueued } from './telemetry.js';
 
 export type { QueueInternals } from './queue-types.js';
 
@@ -49,7 +52,7 @@ export class Queue<Tx = never> implements AsyncDisposable {
   readonly #tasks: ReadonlyMap<string, AnyTaskDefinition>;
   readonly #settings: QueueSettings;
   readonly #stopMetrics: () => void;
-  #closed = false;
+  readonly #calls: InFlight;
 
   constructor(name: string, options: QueueOptions<Tx>) {
     const known = ['store', 'tasks', 'retry', 'retention', 'maxPayloadBytes', 'logger'];
@@ -59,6 +62,7 @@ export class Queue<Tx = never> implements AsyncDisposable {
     }
     knownOptions('options.retention', options.retention, ['completed', 'dead']);
     this.name = textOption('name', name);
+    this.#calls = new InFlight(this.name);
     this.store = options.store;
     this.#tasks = byName(options.tasks);
     const { completed, dead } = options.retention ?? {};
@@ -140,7 +144,7 @@ export class Queue<Tx = never> implements AsyncDisposable {
   ): Promise<EnqueueOutcome[]> {
     knownOptions('options', options, ['tx']);
     if (!Array.isArray(items)) throw invalidOption('items', 'an array', items);
-    if (items.length === 0) return [];
+    if (items.length === 0) return this.#calls.run(async () => []);
     return this.#enqueueAll(items, 'listed', options?.tx);
   }
 
@@ -165,7 +169,7 @@ export class Queue<Tx = never> implements AsyncDisposable {
   ): Promise<EnqueueOutcome[]> {
     knownOptions('options', options, ['tx']);
     if (!Array.isArray(items)) throw invalidOption('items', 'an array', items);
-    if (items.length === 0) return [];
+    if (items.length === 0) return this.#calls.run(async () => []);
     const plan = planFlow(items);
     const plain = (items as readonly FlowItem[]).map(
       ({ ref: _, after: __, onChildFailure: ___, ...item }) => item,
@@ -199,7 +203,7 @@ export class Queue<Tx = never> implements AsyncDisposable {
    */
   async children(id: string): Promise<ChildTask[]> {
     requireFeature(this.store, 'flows', 'Children');
-    return childrenOf(this.store, textOption('id', id));
+    return this.#calls.run(() => childrenOf(this.store, textOption('id', id)));
   }
 
   /**
@@ -215,22 +219,25 @@ export class Queue<Tx = never> implements AsyncDisposable {
     payload: PayloadIn,
     options: ScheduleOptions,
   ): Promise<ScheduleRecord> {
-    this.#open();
     const item = { id, task: task as AnyTaskDefinition, payload, options };
-    return putSchedule(this.store, this.#settings, item);
+    return this.#calls.run(() => putSchedule(this.store, this.#settings, item));
   }
 
   /** Removes a schedule, with who does it and why for the event of it. Whether there was one. */
   async unschedule(id: string, change: { by?: string; reason?: string } = {}): Promise<boolean> {
-    this.#open();
-    return removeSchedule(this.store, this.name, textOption('id', id), change);
+    const name = textOption('id', id);
+    return this.#calls.run(() => removeSchedule(this.store, this.name, name, change));
   }
 
-  /** Calls `listener` for what this queue object and the workers of this process do. Returns what stops it. */
+  /**
+   * Calls `listener` for what this queue object and the workers of this process do. Returns what stops it.
+   * @throws QueueError `QUEUE_OPTION_INVALID`, `QUEUE_CLOSED`
+   */
   on<Type extends keyof QueueEvents>(
     type: Type,
     listener: (event: QueueEvent<Type>) => void,
   ): () => void {
+    this.#calls.open();
     return this.internals.hub.on(type, listener);
   }
 
@@ -241,15 +248,25 @@ export class Queue<Tx = never> implements AsyncDisposable {
 
   /** Whether the store answers, with its counts. */
   async health(): Promise<HealthReport> {
-    if (this.#closed) return { status: 'unhealthy', details: { reason: 'closed' } };
+    if (this.#calls.isClosed) return { status: 'unhealthy', details: { reason: 'closed' } };
     return storeHealth(this.store, this.name);
   }
 
-  /** Ends the queue object. The store, which the caller made, stays open. Idempotent. */
-  async close(): Promise<{ drained: boolean; durationMs: number }> {
-    this.#closed = true;
+  /**
+   * Ends the queue object: waits for the calls under way, at most until the deadline. From then on every call fails with
+   * `QUEUE_CLOSED`, but for `stats()` and `health()`, which say how it ended. What was enqueued stays, and so does the
+   * store, which the caller made. Always resolves. Idempotent.
+   *
+   * @throws QueueError `QUEUE_OPTION_INVALID`
+   */
+  async close(options?: {
+    /** How long calls under way may take; what they asked for may still happen after that. @defaultValue `'10s'` */
+    deadline?: Duration;
+  }): Promise<CloseReport> {
+    knownOptions('options', options, ['deadline']);
+    const deadlineMs = durationOption('options.deadline', options?.deadline, 10_000);
     this.#stopMetrics();
-    return { drained: true, durationMs: 0 };
+    return this.#calls.close(deadlineMs);
   }
 
   /** The same as `close()`. */
@@ -264,15 +281,14 @@ export class Queue<Tx = never> implements AsyncDisposable {
     throw invalidOption(`tasks[${index}].name`, `one of the queue's tasks (${known})`, name);
   }
 
-  async #enqueueAll(
+  #enqueueAll(
     items: readonly EnqueueItem[],
     standing: 'alone' | 'listed',
     tx: Tx | undefined,
     link: (tasks: NewTask[]) => NewTask[] = (tasks) => tasks,
   ): Promise<EnqueueOutcome[]> {
-    this.#open();
     const { latency } = this.internals;
-    return enqueueSpan(this.name, items.length, latency, async (carrier, span) => {
+    const add: Enqueue<EnqueueOutcome[]> = async (carrier, span) => {
       const made = this.#made(items, standing, carrier);
       const tasks = made instanceof Promise ? await made : made;
       const linked = link(tasks);
@@ -282,7 +298,8 @@ export class Queue<Tx = never> implements AsyncDisposable {
       if (span !== undefined) markEnqueued(span, outcomes);
       this.#report(items, outcomes);
       return outcomes;
-    });
+    };
+    return this.#calls.run(() => enqueueSpan(this.name, items.length, latency, add));
   }
 
   /** The items as tasks; a promise of them where a schema is asynchronous. */
@@ -310,10 +327,6 @@ export class Queue<Tx = never> implements AsyncDisposable {
     return waiting.length === 0 ? tasks : Promise.all(waiting).then(() => tasks);
   }
 
-  #open(): void {
-    if (this.#closed) throw new QueueError('QUEUE_CLOSED', `Queue ${this.name} is closed`);
-  }
-
   #report(items: readonly EnqueueItem[], outcomes: readonly EnqueueOutcome[]): void {
     const { counters, hub } = this.internals;
     const isHeard = hub.hears('task.added');
@@ -325,19 +338,6 @@ export class Queue<Tx = never> implements AsyncDisposable {
       if (isHeard) hub.emit('task.added', id, { name: items[index]?.task.name ?? '' });
     }
   }
-}
-
-/** Definitions by name. @throws QueueError `QUEUE_OPTION_INVALID` */
-function byName(tasks: readonly AnyTaskDefinition[] = []): Map<string, AnyTaskDefinition> {
-  const path = 'options.tasks';
-  if (!Array.isArray(tasks)) throw invalidOption(path, 'an array of defineTask(…)', tasks);
-  const named = new Map<string, AnyTaskDefinition>();
-  for (const [index, task] of (tasks as readonly AnyTaskDefinition[]).entries()) {
-    requireTask(`${path}[${index}]`, task);
-    if (named.has(task.name)) throw invalidOption(`${path}[${index}].name`, 'used once', task.name);
-    named.set(task.name, task);
-  }
-  return named;
 }
 
 /**

@@ -27,7 +27,11 @@ export function isTracing(): boolean {
   return provider.getDelegateTracer('@holdfast/queue', VERSION) !== undefined;
 }
 
-type Enqueue<T> = (carrier: Readonly<Record<string, string>>, span: Span | undefined) => Promise<T>;
+/** What is enqueued within a span. */
+export type Enqueue<T> = (
+  carrier: Readonly<Record<string, string>>,
+  span: Span | undefined,
+) => Promise<T>;
 
 /** Runs `fn` in a producer span and measures it, where anybody takes that; its `carrier` has the span in headers. */
 export function enqueueSpan<T>(

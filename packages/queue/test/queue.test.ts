@@ -142,14 +142,55 @@ describe('enqueue', () => {
     );
   });
 
-  it('fails once the queue is closed, but leaves the store open', async () => {
-    const store = memoryStore();
+  it('waits for calls under way when it closes, until the deadline', async () => {
+    const inner = memoryStore();
+    let answer: () => void = () => undefined;
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const store = Object.create(inner, {
+      enqueue: {
+        value: async (...args: Parameters<typeof inner.enqueue>) => {
+          await answered;
+          return inner.enqueue(...args);
+        },
+      },
+    });
+    const late = createQueue('late', { store });
+    const never = late.enqueue(defineTask('t'), {});
+    expect(await late.close({ deadline: 1 })).toMatchObject({ drained: false });
     const queue = createQueue('q', { store });
-    await queue.close();
-    await queue.close();
+    const adding = queue.enqueue(defineTask('t'), {});
+    const closing = queue.close({ deadline: '1h' });
     await expect(queue.enqueue(defineTask('t'), {})).rejects.toMatchObject({
       code: 'QUEUE_CLOSED',
     });
+    answer();
+    expect(await closing).toMatchObject({ drained: true });
+    expect(await adding).toMatchObject({ outcome: 'added' });
+    expect(await never).toMatchObject({ outcome: 'added' });
+  });
+
+  it('fails once the queue is closed, but leaves the store open', async () => {
+    const store = memoryStore();
+    const queue = createQueue('q', { store });
+    const task = defineTask('t');
+    const report = await queue.close({ deadline: '1s' });
+    expect(report).toMatchObject({ drained: true });
+    expect(await queue.close()).toBe(report);
+    const calls = [
+      () => queue.enqueue(task, {}),
+      () => queue.enqueue([]),
+      () => queue.enqueueMany([{ task, payload: 1 }]),
+      () => queue.enqueueMany([]),
+      () => queue.enqueueFlow([{ task, payload: 1 }]),
+      () => queue.enqueueBatch([], { task, payload: 1 }),
+      () => queue.children('x'),
+      () => queue.schedule('s', task, {}, { every: '1h' }),
+      () => queue.unschedule('s'),
+      async () => queue.on('task.added', () => undefined),
+    ];
+    for (const call of calls) await expect(call()).rejects.toMatchObject({ code: 'QUEUE_CLOSED' });
     expect((await queue.health()).status).toBe('unhealthy');
     expect(await store.stats()).toEqual([]);
   });

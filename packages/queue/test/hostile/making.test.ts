@@ -129,6 +129,17 @@ refuses(
     [
       'options.deadline',
       duration(),
+      (value) =>
+        loose((of: never) => api.createQueue('r', { store }).close(of))({ deadline: value }),
+    ],
+    [
+      'options',
+      object,
+      (value) => loose((of: never) => api.createQueue('r', { store }).close(of))(value),
+    ],
+    [
+      'options.deadline',
+      duration(),
       (value) => loose((of: never) => api.createWorker(queue, []).close(of))({ deadline: value }),
     ],
     [
