@@ -47,7 +47,7 @@ afterAll(async () => {
   await program?.remove();
 });
 
-/** Fills two groups of different weights at one moment, again and again. */
+/** Fills two groups of different weights at one moment, and one with more than its rate, again and again. */
 async function flood(store: QueueStore<never>, until: () => boolean): Promise<Rivals[]> {
   const queue = createQueue(MAIN, { store, retry: { attempts: 20, initial: 20 } });
   const task = defineTask(WEIGHTED);
@@ -56,14 +56,18 @@ async function flood(store: QueueStore<never>, until: () => boolean): Promise<Ri
   for (let n = 0; !until(); n++) {
     const light = Array.from({ length: 20 }, () => item(`light-${n}`, 1));
     const heavy = Array.from({ length: 20 * WEIGHT }, () => item(`heavy-${n}`, WEIGHT));
-    const made = await queue.enqueueMany([...light, ...heavy]).catch((error: unknown) => {
+    const more = Array.from({ length: 2 * GROUP_RATE.max }, () => ({
+      ...{ task: defineTask(GROUP_RATED), payload: null, group: GROUP_RATED },
+      priority: 10, // all that may be claimed are claimed at once
+    }));
+    const made = await queue.enqueueMany([...light, ...heavy, ...more]).catch((error: unknown) => {
       if (!isQueueError(error) || error.code !== 'QUEUE_STORE_UNAVAILABLE') throw error;
       return []; // whether they are there is not known
     });
     const ids = made.map(({ id }) => id);
     rivals.push({
       light: new Set(ids.slice(0, light.length)),
-      heavy: new Set(ids.slice(light.length)),
+      heavy: new Set(ids.slice(light.length, light.length + heavy.length)),
       weight: WEIGHT,
     });
     for (const end = monotonicMs() + FLOOD_EVERY_MS; !until() && monotonicMs() < end; )
