@@ -30,6 +30,8 @@ export interface TcpProxy {
   heal(): void;
   /** Resets every open connection. */
   reset(): void;
+  /** Nothing passes any more on the connections that are open now, which stay so. Others are as before. */
+  freeze(): void;
   close(): Promise<void>;
 }
 
@@ -57,13 +59,15 @@ export async function tcpProxy(target: string): Promise<TcpProxy> {
     if (ms > 0) await pause(ms);
   };
 
+  const frozen = new WeakSet<Socket>();
+
   const forward = (from: Socket, to: Socket, cut: () => void) => {
     let passed = 0;
     let last = Promise.resolve();
     from.on('data', (chunk: Buffer) => {
       last = last.then(async () => {
         await delay(chunk.length);
-        if (to.destroyed) return;
+        if (to.destroyed || frozen.has(to)) return;
         const room = faults.cutAfterBytes - passed;
         passed += chunk.length;
         if (chunk.length <= room) to.write(chunk);
@@ -119,6 +123,9 @@ export async function tcpProxy(target: string): Promise<TcpProxy> {
     set: (change) => Object.assign(faults, change),
     heal: () => Object.assign(faults, NONE),
     reset,
+    freeze: () => {
+      for (const { down, up } of open) frozen.add(down).add(up);
+    },
     close: () => {
       faults.blackhole = false;
       reset();

@@ -187,6 +187,36 @@ describe.skipIf(findRedis() === undefined)('a Redis that fails', () => {
     });
   }, 60_000);
 
+  it('keeps the leases of what runs when only the open connections go dead', async () => {
+    const server = until(await startRedis(), (made) => made.stop());
+    const proxy = until(await tcpProxy(server.url), (made) => made.close());
+    const store = until(redisStore({ url: proxy.url }), (made) => made.close());
+    const kit = kitOf(store);
+    const direct = until(redisStore({ url: server.url }), (made) => made.close());
+    const id = await kit.add();
+    const nothing = { worker: 'w', settle: [], extend: [], leaseMs: 6_000 };
+    const { claimed } = await store.exchange({ ...nothing, claim: { queues: ['q'], limit: 1 } });
+    expect(claimed.map((task) => task.id)).toEqual([id]);
+    proxy.freeze();
+    // Whoever comes when the lease is over takes the task.
+    const taking = setInterval(() => {
+      direct.sweep(10).catch(() => undefined);
+      kitOf(direct)
+        .claim('other')
+        .catch(() => undefined);
+    }, 100);
+    ends.push(() => clearInterval(taking));
+    const extension = {
+      ...nothing,
+      extend: [{ id, epoch: 1 }],
+      claim: { queues: [], limit: 0 },
+    };
+    const lost = store.exchange(extension);
+    await expect(lost).rejects.toMatchObject({ code: 'QUEUE_STORE_UNAVAILABLE' });
+    expect((await store.exchange(extension)).extended).toEqual(['ok']);
+    expect(await kit.settle('w', kit.completed({ id, epoch: 1 }))).toEqual(['ok']);
+  }, 30_000);
+
   it('fails in time when it is not there, and closes', async () => {
     const server = until(await startRedis(), (made) => made.stop());
     const store = redisStore({ url: server.url });

@@ -31,6 +31,12 @@ export interface RedisAddress {
 const RETRY_MAX_MS = 2_000;
 
 /**
+ * A connection on which no byte came for so long, while something was asked, is dead, however open it looks: soon enough
+ * for the leases of what runs to be extended on another. A client that is older than this setting waits for the answer.
+ */
+const SILENT_MS = 3_000;
+
+/**
  * Settings of the connections made here. Nothing is queued while there is no connection, and nothing is sent again
  * after one was lost: a claim that nobody waits for any more would only hold tasks back until its lease ran out.
  */
@@ -45,6 +51,7 @@ const SETTINGS = {
   keyPrefix: '',
   enableAutoPipelining: false,
   commandTimeout: undefined,
+  socketTimeout: SILENT_MS,
   retryStrategy: (times: number): number => Math.min(RETRY_MAX_MS, 50 * 2 ** Math.min(6, times)),
   // What was the primary is a replica now: connect again, to whatever is the primary.
   reconnectOnError: (error: Error): boolean => error.message.startsWith('READONLY'),
