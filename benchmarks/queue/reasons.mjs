@@ -13,7 +13,7 @@ export const reasons = [
   {
     work: 'PostgreSQL: enqueue one by one',
     rival: /./,
-    why: 'each awaited task costs one commit (see the limit of commits of one row). The backend needs less than that of the rival; the rest is our client, which goes through more layers',
+    why: 'each awaited task costs one commit (see the limit of commits of one row). The function in the database takes 30 µs; of the processor time of the producer about a sixth is our code, the rest the driver, the socket and the garbage collector',
   },
   {
     work: 'enqueue in bulk',
