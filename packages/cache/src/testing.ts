@@ -15,6 +15,7 @@ import {
 import { fencesOfTags, tags } from './conformance/tags.js';
 import type { CacheStore, StoreInvalidation } from './store.js';
 
+export { type Fault, FaultyStore } from './conformance/faulty-store.js';
 export type { TestRunner } from './conformance/helpers.js';
 
 /** What a store can do. */

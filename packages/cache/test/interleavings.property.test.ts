@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createCache, memoryStore } from '../src/index.js';
-import { FaultyStore } from './support/faulty-store.js';
+import { FaultyStore } from '../src/testing.js';
 import { VirtualClock } from './support/virtual-clock.js';
 
 /*

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Cache, createCache, memoryStore } from '../src/index.js';
-import { FaultyStore } from './support/faulty-store.js';
+import { FaultyStore } from '../src/testing.js';
 import { manualFactory } from './support/manual-factory.js';
 import { settle } from './support/virtual-clock.js';
 

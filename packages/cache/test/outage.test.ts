@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createCache, memoryStore } from '../src/index.js';
-import { FaultyStore } from './support/faulty-store.js';
+import { FaultyStore } from '../src/testing.js';
 import { settle, VirtualClock } from './support/virtual-clock.js';
 
 function setUp(options: { maxAwaitingRepair?: number; l1?: false } = {}) {

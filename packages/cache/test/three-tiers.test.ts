@@ -10,7 +10,7 @@ import {
   memoryStore,
 } from '../src/index.js';
 import { diskStore } from '../src/stores/disk.js';
-import { FaultyStore } from './support/faulty-store.js';
+import { FaultyStore } from '../src/testing.js';
 
 const never = (): never => {
   throw new Error('a miss');
