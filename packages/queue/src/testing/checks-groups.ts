@@ -105,6 +105,22 @@ export const groupChecks: readonly Check[] = [
     },
   },
   {
+    title: 'lets what comes back to a group whose cap was lowered wait for a slot',
+    needs: 'groups',
+    async run(kit, expect) {
+      await kit.store.control('q', { groups: { a: { concurrency: 2 } } });
+      const [first = ''] = await kit.addGroup('a', 2);
+      const [back, held] = await kit.claim('w', 2);
+      if (back === undefined || held === undefined) throw new Error('two were claimed');
+      await kit.store.control('q', { groups: { a: { concurrency: 1 } } });
+      expect(await kit.settle('w', kit.retry(back))).toEqual(['ok']);
+      expect(await kit.stateOf(first)).toBe('blocked by group');
+      expect(await kit.claim('w', 2)).toEqual([]);
+      await kit.settle('w', kit.completed(held));
+      expect((await kit.claim('w', 2)).map(({ id }) => id)).toEqual([first]);
+    },
+  },
+  {
     title: 'never starts more of a group than its rate allows, and wakes up for it',
     needs: 'groups',
     async run(kit, expect) {

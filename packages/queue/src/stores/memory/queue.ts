@@ -118,8 +118,8 @@ export class MemoryQueue {
       this.move(task, 'scheduled');
     } else if (group === null || task.slot) {
       this.move(task, 'ready');
-      // It comes back with the slot it had: its claim counted, and there may be no room for another.
-      if (group !== null && group.rate !== null) this.rebalance(group, now);
+      // It comes back with the slot it had: its claim counted, or the limit was lowered, and there may be no room for it.
+      if (group !== null && (group.rate !== null || group.space() < 0)) this.rebalance(group, now);
     } else {
       this.move(task, 'scheduled', 'group');
       this.admit(group, now);

@@ -183,8 +183,11 @@ begin
     update ${s}.queue_task t set state = 'scheduled', blocked = null where t.id = p_id;
   elsif v_task.grp is null or v_task.slot then
     update ${s}.queue_task t set state = 'ready', blocked = null where t.id = p_id;
-    -- It comes back with the slot it had: its claim counted, and there may be no room for another.
-    if v_task.slot and ${s}.queue_limits_v1(v_task.queue, v_task.grp) -> 'rate' is not null then
+    -- It comes back with the slot it had: its claim counted, or the limit was lowered, and there may be no room for it.
+    if v_task.slot and exists (
+      select 1 from ${s}.queue_room_v1(v_task.queue, v_task.grp, p_now) m
+      where m.o_space < 0 or m.o_allowance is not null)
+    then
       perform ${s}.queue_rebalance_v1(v_task.queue, v_task.grp, p_now);
     end if;
   else

@@ -188,9 +188,9 @@ function arrive(id, t)
   elseif not inGroup(t) then move(id, t, READY)
   elseif t.more.slot then
     move(id, t, READY)
-    -- It comes back with the slot it had: its claim counted, and there may be no room for another.
+    -- It comes back with the slot it had: its claim counted, or the limit was lowered, and there may be no room for it.
     local g = groupOf(t[QUEUE], t.more.g)
-    if g and g.rate then rebalance(t[QUEUE], t.more.g, g) end
+    if g and (g.rate or space(t[QUEUE], t.more.g, g) < 0) then rebalance(t[QUEUE], t.more.g, g) end
   else
     move(id, t, BLOCKED, 'group')
     admit(t[QUEUE], t.more.g)
