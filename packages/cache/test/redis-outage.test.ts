@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startRedis } from '../../../test-services/redis.js';
+import { tcpProxy } from '../../../test-services/tcp-proxy.js';
 import type { TestServer } from '../../../test-services/test-server.js';
 import { type Cache, type CacheStore, createCache } from '../src/index.js';
 import { redisStore } from '../src/stores/redis.js';
@@ -91,6 +92,28 @@ describe.skipIf(!process.env.TEST_REDIS_URL)('a Redis of its own', () => {
     admin.disconnect();
     await writer.close();
     await other.close();
+  });
+
+  it('a connection that is silently dead is noticed, and what was missed is repaired', async () => {
+    const proxy = await tcpProxy(server.url);
+    const behind = redisStore({ url: proxy.url }, { heartbeat: 50 });
+    const reader = make(behind);
+    const direct = redisStore({ url: server.url });
+    const writer = createCache({ namespace: 'outage', l2: direct, l1: false });
+    await until(() => reader.stats().l2?.subscribed === true);
+    await writer.set('k', 'old', { tags: ['t'] });
+    expect(await reader.get('k')).toBe('old');
+    proxy.set({ blackhole: true });
+    await until(() => reader.stats().l2?.subscribed === false);
+    await writer.invalidateTags(['t']);
+    proxy.reset();
+    proxy.heal();
+    await until(() => reader.stats().l2?.subscribed === true);
+    await until(async () => (await reader.get('k')) === undefined);
+    await reader.close({ deadline: 500 });
+    await writer.close();
+    for (const one of [behind, direct]) await one.close();
+    await proxy.close();
   });
 
   it('was never there: everything works from L1 and the factory', async () => {

@@ -16,5 +16,6 @@ export interface RedisClient {
   unsubscribe(...channels: string[]): Promise<unknown>;
   on(event: string, listener: (...args: string[]) => void): unknown;
   off(event: string, listener: (...args: string[]) => void): unknown;
-  disconnect(): void;
+  ping(): Promise<unknown>;
+  disconnect(reconnect?: boolean): void;
 }

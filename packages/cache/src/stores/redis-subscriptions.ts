@@ -7,12 +7,19 @@ const ignore = (): void => {};
 export class RedisSubscriptions {
   readonly #main: () => Promise<RedisClient>;
   readonly #listeners = new Map<string, Set<StoreListener>>();
+  readonly #heartbeatMs: number;
   #opening: Promise<RedisClient> | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #unanswered = false;
   #closed = false;
 
-  /** @param main - gives the client to duplicate */
-  constructor(main: () => Promise<RedisClient>) {
+  /**
+   * @param main - gives the client to duplicate
+   * @param heartbeatMs - after that long, up to twice, a connection that is silently dead is given up
+   */
+  constructor(main: () => Promise<RedisClient>, heartbeatMs: number) {
     this.#main = main;
+    this.#heartbeatMs = heartbeatMs;
   }
 
   async add(channel: string, listener: StoreListener): Promise<StoreSubscription> {
@@ -37,6 +44,7 @@ export class RedisSubscriptions {
     client.on('message', (channel: string, message: string) => this.#dispatch(channel, message));
     client.on('close', () => this.#each((listener) => listener.onDisconnect()));
     client.on('ready', () => {
+      this.#unanswered = false;
       for (const [channel, listeners] of this.#listeners) {
         this.#subscribe(client, channel, [...listeners]).catch(ignore);
       }
@@ -48,7 +56,22 @@ export class RedisSubscriptions {
       });
     }
     if (this.#closed) client.disconnect();
+    else this.#heartbeat = setInterval(() => this.#beat(client), this.#heartbeatMs).unref();
     return client;
+  }
+
+  /** Nothing arrives on this connection while nothing is published, so silence alone says nothing: it is asked. */
+  #beat(client: RedisClient): void {
+    if (client.status !== 'ready') return;
+    if (this.#unanswered) {
+      this.#each((listener) => listener.onDisconnect());
+      client.disconnect(true);
+      return;
+    }
+    this.#unanswered = true;
+    client.ping().then(() => {
+      this.#unanswered = false;
+    }, ignore);
   }
 
   async #subscribe(
@@ -80,6 +103,7 @@ export class RedisSubscriptions {
 
   async close(): Promise<void> {
     this.#closed = true;
+    clearInterval(this.#heartbeat);
     this.#listeners.clear();
     const client = await this.#opening?.catch(ignore);
     client?.disconnect();

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { type Duration, durationMs } from '../duration.js';
-import { checkKnown, optionInvalid } from '../option-checks.js';
+import type { Duration } from '../duration.js';
+import { checkKnown, duration, MAX_TIMER_MS, optionInvalid } from '../option-checks.js';
 import type {
   CacheStore,
   StoreChangeOptions,
@@ -39,12 +39,26 @@ export interface RedisStoreOptions {
    * @defaultValue true
    */
   pubsub?: boolean;
+  /**
+   * How often that connection is asked whether it still works, 10 ms to 1 hour. One that is silently dead is replaced
+   * after this time, twice at most, and what was missed is repaired.
+   * @defaultValue `'5s'`
+   */
+  heartbeat?: Duration;
 }
 
 /** Where a server is, when there is no client to share. */
 export interface RedisAddress {
   /** Such as `redis://localhost:6379/0`. */
   url: string;
+}
+
+/** Options as used inside. */
+interface Resolved {
+  readonly prefix: string;
+  readonly tombstoneMs: number;
+  readonly pubsub: boolean;
+  readonly heartbeatMs: number;
 }
 
 /** Keys in one command: enough to save round trips, few enough not to hold up the server's other clients. */
@@ -68,9 +82,12 @@ class RedisStore implements CacheStore {
   readonly #tagRecords = new Map<string, TagRecords>();
   readonly subscribe?: (ns: string, listener: StoreListener) => Promise<StoreSubscription>;
 
-  constructor(source: RedisClient | string, prefix: string, tombstoneMs: number, pubsub: boolean) {
+  constructor(
+    source: RedisClient | string,
+    { prefix, tombstoneMs, pubsub, heartbeatMs }: Resolved,
+  ) {
     this.#connection = new RedisConnection(source);
-    this.#subscriptions = new RedisSubscriptions(() => this.#connection.client());
+    this.#subscriptions = new RedisSubscriptions(() => this.#connection.client(), heartbeatMs);
     this.#prefix = prefix;
     this.#tombstoneMs = tombstoneMs;
     if (pubsub) this.subscribe = (ns, one) => this.#subscriptions.add(this.#channel(ns), one);
@@ -307,17 +324,22 @@ export function redisStore(
   connection: RedisClient | RedisAddress,
   options: RedisStoreOptions = {},
 ): CacheStore {
-  checkKnown(options, 'options', ['prefix', 'tombstoneTtl', 'pubsub']);
-  const { prefix = 'holdfast', tombstoneTtl = '1m', pubsub = true } = options;
+  return new RedisStore(sourceOf(connection), resolve(options));
+}
+
+function resolve(options: RedisStoreOptions): Resolved {
+  checkKnown(options, 'options', ['prefix', 'tombstoneTtl', 'pubsub', 'heartbeat']);
+  const { prefix = 'holdfast', tombstoneTtl = '1m', pubsub = true, heartbeat = '5s' } = options;
   if (typeof prefix !== 'string' || !PREFIX.test(prefix)) {
     throw optionInvalid('prefix', '1-64 of letters, digits and . _ : -', prefix);
   }
-  const tombstoneMs = Math.ceil(durationMs(tombstoneTtl));
-  if (!(tombstoneMs >= 1 && tombstoneMs <= 86_400_000)) {
-    throw optionInvalid('tombstoneTtl', 'a duration from 1 ms to 1 day', tombstoneTtl);
-  }
   if (typeof pubsub !== 'boolean') throw optionInvalid('pubsub', 'a boolean', pubsub);
-  return new RedisStore(sourceOf(connection), prefix, tombstoneMs, pubsub);
+  return {
+    prefix,
+    tombstoneMs: Math.ceil(duration('tombstoneTtl', tombstoneTtl, 1, 86_400_000)),
+    pubsub,
+    heartbeatMs: duration('heartbeat', heartbeat, 10, MAX_TIMER_MS),
+  };
 }
 
 function sourceOf(connection: RedisClient | RedisAddress): RedisClient | string {

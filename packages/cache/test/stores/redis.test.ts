@@ -136,6 +136,7 @@ describe('redis store options', () => {
     [null, {}, 'Expected `connection`'],
     [{ url: 'redis://127.0.0.1:1' }, { prefix: 'a{b}' }, 'Expected `prefix`'],
     [{ url: 'redis://127.0.0.1:1' }, { tombstoneTtl: 0 }, 'Expected `tombstoneTtl`'],
+    [{ url: 'redis://127.0.0.1:1' }, { heartbeat: 0 }, 'Expected `heartbeat`'],
     [{ url: 'redis://127.0.0.1:1' }, { pubsub: 'yes' }, 'Expected `pubsub`'],
     [{ url: 'redis://127.0.0.1:1' }, { prefixx: 'a' }, 'Expected `options.prefixx`'],
   ])('refuses %o, %o', (connection, options, message) => {
