@@ -1,4 +1,5 @@
 import type { Duration } from './duration.js';
+import type { ManyFactory } from './load-many.js';
 import type { NamespaceOptions } from './options.js';
 import type { CacheStats } from './stats.js';
 import type { LoadOptions, SetOptions } from './write-options.js';
@@ -113,6 +114,17 @@ export interface Cache<V = unknown> extends AsyncDisposable {
   get<T extends V = V>(key: string): Promise<T | undefined>;
   /** The values of those keys that have one, in one round trip. */
   getMany<T extends V = V>(keys: readonly string[]): Promise<Map<string, T>>;
+  /**
+   * The values of many keys; those that no tier has are made by one call of the factory, and stored. Keys for which it
+   * has nothing are left out. Each key is loaded once however many callers wait, by whichever of these methods.
+   *
+   * @throws what the factory throws, when a key has no stale value to serve in its place
+   */
+  getOrSetMany<T extends V>(
+    keys: readonly string[],
+    factory: ManyFactory<T>,
+    options?: LoadOptions<T>,
+  ): Promise<Map<string, T>>;
   /** What L1 has, synchronously; counts as a read. Never asks L2. */
   peek<T extends V = V>(key: string): T | undefined;
   /** Whether some tier has the key. */
@@ -145,7 +157,7 @@ export interface Cache<V = unknown> extends AsyncDisposable {
    *
    * @throws CacheError `CACHE_NAMESPACE_CONFLICT` when it exists and other options are given
    */
-  namespace<W extends V = V>(name: string, options?: NamespaceOptions): Cache<W>;
+  namespace<W extends V = V>(name: string, options?: NamespaceOptions<W>): Cache<W>;
   /** The namespaces directly within this one that are open in this process. */
   namespaces(): readonly Cache[];
   /** A function that answers from the cache and calls `fn` for what is not there. */

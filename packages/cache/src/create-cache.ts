@@ -15,7 +15,7 @@ import { TieredCache } from './tiered-cache.js';
  *
  * @throws CacheError `CACHE_OPTION_INVALID`
  */
-export function createCache<V = unknown>(options: CacheOptions): Cache<V> {
+export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
   const resolved = resolveOptions(options);
   return new TieredCache(new Realm(resolved), rootScope(resolved.namespace), resolved.scope);
 }

@@ -17,12 +17,14 @@ export type {
   StoredInspection,
   WrapOptions,
 } from './cache.js';
+export { type CachedMethod, cached } from './cached.js';
 export type { Clock, Timer } from './clock.js';
 export { hashOf, hashOfFile, hashOfStream } from './content-key.js';
 export { createCache } from './create-cache.js';
 export type { Duration } from './duration.js';
 export { CacheError, type CacheErrorCode, isCacheError } from './errors.js';
 export type { L1Options, L1Policy } from './l1-options.js';
+export type { ManyFactory, ManyValues } from './load-many.js';
 export type { Logger } from './logger.js';
 export type { CacheOptions, NamespaceOptions, ResilienceOptions } from './options.js';
 export { type Compression, type CompressOptions, compress } from './serializers/compress.js';
@@ -41,4 +43,5 @@ export type {
   StoreWrite,
 } from './store.js';
 export { type MemoryStoreOptions, memoryStore } from './stores/memory.js';
+export type { SchemaResult, ValueSchema } from './value-schema.js';
 export type { LoadOptions, LoadPolicy, SetOptions } from './write-options.js';

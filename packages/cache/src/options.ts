@@ -6,6 +6,7 @@ import { checkKnown, duration, integer, MAX_TIMER_MS, optionInvalid } from './op
 import { jsonSerializer } from './serializers/json.js';
 import type { Serializer } from './serializers/serializer.js';
 import type { CacheStore } from './store.js';
+import type { ValueSchema } from './value-schema.js';
 import {
   graceOf,
   type LoadPolicy,
@@ -40,7 +41,7 @@ export interface ResilienceOptions {
 }
 
 /** Options of a namespace: of a cache, or of one nested in it. A nested one takes what is not given from above. */
-export interface NamespaceOptions extends LoadPolicy {
+export interface NamespaceOptions<V = unknown> extends LoadPolicy {
   /**
    * The memory of this process; `false` for none. A nested namespace has one of its own.
    * @defaultValue 10,000 entries
@@ -68,10 +69,16 @@ export interface NamespaceOptions extends LoadPolicy {
    * @defaultValue 0
    */
   jitter?: number;
+  /**
+   * Validates values that come from a shared tier: one that does not fit is a miss, and counted. What the schema makes
+   * of a value is what callers get. A nested namespace does not take it from above.
+   * @defaultValue none
+   */
+  schema?: ValueSchema<V>;
 }
 
 /** Options of {@link createCache}. */
-export interface CacheOptions extends NamespaceOptions {
+export interface CacheOptions<V = unknown> extends NamespaceOptions<V> {
   /** Names the cache: 1–64 of letters, digits and `.`, `_`, `:`, `-`, starting with a letter or digit. Caches of one namespace share L2 entries. */
   namespace: string;
   /**
@@ -120,6 +127,7 @@ export interface CacheOptions extends NamespaceOptions {
 export interface ResolvedNamespace {
   readonly l1: ResolvedL1 | undefined;
   readonly writes: WriteDefaults;
+  readonly schema: ValueSchema<unknown> | undefined;
 }
 
 /** Options as used inside: checked, complete, in milliseconds. */
@@ -171,6 +179,7 @@ const NAMESPACE_KEYS = [
   'hardTimeout',
   'refreshAhead',
   'graceRetry',
+  'schema',
 ];
 
 const CACHE_KEYS = [
@@ -230,7 +239,10 @@ function resolveNamespace(
   options: NamespaceOptions,
   above: ResolvedNamespace | undefined,
 ): ResolvedNamespace {
-  const { l1, ttl, negativeTtl, grace, jitter } = options;
+  const { l1, ttl, negativeTtl, grace, jitter, schema } = options;
+  if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
+    throw optionInvalid('schema', 'a Standard Schema, such as one of zod', schema);
+  }
   if (jitter !== undefined && !(typeof jitter === 'number' && jitter >= 0 && jitter <= 1)) {
     throw optionInvalid('jitter', 'a number from 0 to 1', jitter);
   }
@@ -249,6 +261,7 @@ function resolveNamespace(
       ...(jitter !== undefined && { jitter }),
       ...resolvePolicy(options),
     },
+    schema,
   };
 }
 

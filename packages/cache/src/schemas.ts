@@ -54,6 +54,7 @@ export const cacheStatsSchema: z.ZodType<CacheStats> = z
     l1: l1Stats.nullable(),
     l2: l2Stats.nullable(),
     l3: l2Stats.nullable(),
+    invalid: count.describe('Values from the tiers below L1 that did not fit the schema'),
     loads: z.object({
       count,
       running: count,

@@ -79,5 +79,7 @@ export interface CacheStats {
   readonly l2: L2Stats | null;
   /** `null`: the cache has no L3. */
   readonly l3: L2Stats | null;
+  /** Values from the tiers below L1 that did not fit the schema: counted as misses too. */
+  readonly invalid: number;
   readonly loads: LoadStats;
 }

@@ -10,6 +10,7 @@ import { type Duration, durationMs } from './duration.js';
 import { CacheError } from './errors.js';
 import { inspectKey } from './inspect-key.js';
 import { checkKey, checkTags } from './keys.js';
+import { type ManyFactory, ManyLoad } from './load-many.js';
 import { Loads } from './loads.js';
 import type { MemoryTier } from './memory-tier.js';
 import { checkKnown, optionInvalid } from './option-checks.js';
@@ -82,6 +83,27 @@ export class TieredCache implements Cache, RealmMember {
     return found;
   }
 
+  async getOrSetMany<T>(
+    keys: readonly string[],
+    factory: ManyFactory<T>,
+    options: LoadOptions<T> = NO_OPTIONS,
+  ): Promise<Map<string, T>> {
+    if (!Array.isArray(keys)) throw optionInvalid('keys', 'an array of strings', keys);
+    if (typeof factory !== 'function') throw optionInvalid('factory', 'a function', factory);
+    for (const key of keys) this.#check(key);
+    const many = new ManyLoad(factory);
+    const load = ({ key }: { readonly key: string }) => many.load(key);
+    const all = [...new Set(keys)];
+    const loads = all.map((key) => this.getOrSet(key, load, options as LoadOptions<T | undefined>));
+    const values = await Promise.all(loads);
+    const found = new Map<string, T>();
+    all.forEach((key, i) => {
+      const value = values[i];
+      if (value !== undefined) found.set(key, value);
+    });
+    return found;
+  }
+
   peek<T>(key: string): T | undefined {
     return (this.#l1?.read(key) ?? this.#peekLate(key)) as T | undefined;
   }
@@ -146,7 +168,7 @@ export class TieredCache implements Cache, RealmMember {
     await this.#tiers.clear();
   }
 
-  namespace<W>(name: string, options?: NamespaceOptions): Cache<W> {
+  namespace<W>(name: string, options?: NamespaceOptions<W>): Cache<W> {
     this.#checkOpen();
     checkNamespace(name);
     const known = this.#nested.get(name);
@@ -195,6 +217,7 @@ export class TieredCache implements Cache, RealmMember {
       l1: l1 ?? null,
       l2: l2 === undefined ? null : { ...l2, hits: below.l2, misses: below.missed + below.l3 },
       l3: l3 === undefined ? null : { ...l3, hits: below.l3, misses: below.missed },
+      invalid: below.invalid,
       loads: this.#loads.stats(),
     };
   }

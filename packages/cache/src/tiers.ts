@@ -9,6 +9,7 @@ import { type Scope, tagsWithoutScopes } from './scope.js';
 import type { SharedTier } from './shared-tier.js';
 import type { StoreClaim } from './store.js';
 import { type Ticket, Tickets } from './tickets.js';
+import { type ValueSchema, validated } from './value-schema.js';
 import type { EntryPlan } from './write-options.js';
 
 /** A value past its time to live that may be served in place of an error or of a wait. */
@@ -38,8 +39,10 @@ export class Tiers {
   readonly #clock: Clock;
   readonly #refreshAhead: number;
   readonly #tickets: Tickets;
-  /** Reads of this namespace that the tiers below answered; `missed`: none of them. */
-  readonly below = { l2: 0, l3: 0, missed: 0 };
+  readonly #schema: ValueSchema<unknown> | undefined;
+  /** Reads of this namespace that the tiers below answered; `missed`: none of them; `invalid`: what did not
+   * fit the schema. */
+  readonly below = { l2: 0, l3: 0, missed: 0, invalid: 0 };
 
   constructor(realm: Realm, scope: Scope, options: ResolvedNamespace) {
     const { clock } = realm.options;
@@ -48,6 +51,7 @@ export class Tiers {
     this.#refreshAhead = options.writes.refreshAhead;
     this.#tickets = new Tickets(realm.tagLog);
     this.scope = scope;
+    this.#schema = options.schema;
     this.shared = realm.shared;
     if (options.l1 !== undefined) this.l1 = new MemoryTier(options.l1, clock, realm.tagLog);
   }
@@ -84,8 +88,20 @@ export class Tiers {
   /** Asks the tiers below, without keeping what they say. `undefined`: they cannot say. */
   readShared(key: string, onRead: (read: RemoteRead | undefined) => void): void {
     const { shared } = this;
+    const schema = this.#schema;
+    const full = this.scope.prefix + key;
     if (shared === undefined) onRead(undefined);
-    else shared.read(this.scope.prefix + key, onRead);
+    else if (schema === undefined) shared.read(full, onRead);
+    else shared.read(full, (read) => onRead(read && this.#fitting(read, schema)));
+  }
+
+  /** A value that the schema does not take counts as absent. */
+  #fitting(read: RemoteRead, schema: ValueSchema<unknown>): RemoteRead {
+    if (read.entry === undefined) return read;
+    const value = validated(schema, read.entry.value);
+    if (value !== undefined) return { ...read, entry: { ...read.entry, value } };
+    this.below.invalid += 1;
+    return { ...read, entry: undefined };
   }
 
   /** What the tiers below have fresh. */
