@@ -19,9 +19,9 @@ export interface LoadContext {
   /** The older value that is there. */
   readonly stale: StaleValue | undefined;
   /** Adds tags to the entry, besides those of the options. */
-  tag(...tags: readonly string[]): void;
+  readonly tag: (...tags: readonly string[]) => void;
   /** Says how long the entry is to live, whatever the options say. 0: not stored. */
-  ttl(ttl: Duration): void;
+  readonly ttl: (ttl: Duration) => void;
 }
 
 /** Makes the value of a key that no tier has. What it throws reaches the callers as it is. */

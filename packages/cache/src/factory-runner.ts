@@ -32,13 +32,14 @@ class RunContext implements LoadContext {
     return stale && { value: stale.value, ageMs: Math.max(0, this.#now() - stale.createdAt) };
   }
 
-  tag(...tags: readonly string[]): void {
+  // Properties, so that a factory may take them out of its argument: `({ tag }) => …`.
+  readonly tag = (...tags: readonly string[]): void => {
     this.overrides.tags = [...checkEntryTags([...(this.overrides.tags ?? []), ...tags])];
-  }
+  };
 
-  ttl(ttl: Duration): void {
+  readonly ttl = (ttl: Duration): void => {
     this.overrides.ttlMs = ttlOf(ttl);
-  }
+  };
 }
 
 /** Runs factories: a span, the counters and the time limit around each. */

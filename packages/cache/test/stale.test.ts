@@ -293,8 +293,8 @@ it('null has a time to live of its own, and a factory may say how long', async (
   const clock = new VirtualClock();
   const cache = createCache({ namespace: 'negative', ttl: '1m', negativeTtl: '1s', clock });
   await cache.set('none', null);
-  await cache.getOrSet('told', (context) => {
-    context.ttl('5s');
+  await cache.getOrSet('told', ({ ttl }) => {
+    ttl('5s');
     return 1;
   });
   await clock.advance(1_000);
