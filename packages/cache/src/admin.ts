@@ -39,7 +39,12 @@ export interface CacheKeyChange extends CacheChange {
   readonly key: string;
 }
 
-/** Managing the caches of a process: plain data in, plain data out, for a REST interface or a console. */
+/** A change of all entries that carry one of the tags. */
+export interface CacheTagsChange extends CacheChange {
+  readonly tags: readonly string[];
+}
+
+/** Managing the caches of a process, with the namespaces nested in them: plain data in, plain data out, for a REST interface or a console. */
 export class CacheAdmin {
   readonly #caches = new Map<string, Cache>();
   readonly #logger: Logger;
@@ -63,7 +68,8 @@ export class CacheAdmin {
       throw optionInvalid('limit', 'an integer from 1 to 500', limit);
     }
     const after = cursor === undefined ? '' : Buffer.from(cursor, 'base64url').toString();
-    const namespaces = [...this.#caches.keys()].filter((name) => name > after).sort();
+    const caches = new Map([...this.#caches.values()].flatMap(withNested));
+    const namespaces = [...caches.keys()].filter((name) => name > after).sort();
     const page = namespaces.slice(0, limit);
     const last = namespaces.length > limit ? page.at(-1) : undefined;
     return {
@@ -88,7 +94,13 @@ export class CacheAdmin {
     this.#record('cache key deleted', input);
   }
 
-  /** Deletes everything in a namespace. @throws CacheError `CACHE_NAMESPACE_NOT_FOUND` */
+  /** Deletes all that carries one of the tags. @throws CacheError `CACHE_NAMESPACE_NOT_FOUND`, `CACHE_OPTION_INVALID` */
+  async invalidateTags(input: CacheTagsChange): Promise<void> {
+    await this.#find(input.namespace).invalidateTags(input.tags);
+    this.#record('cache tags invalidated', input);
+  }
+
+  /** Deletes everything in a namespace, with those nested in it. @throws CacheError `CACHE_NAMESPACE_NOT_FOUND` */
   async clear(input: CacheChange): Promise<void> {
     await this.#find(input.namespace).clear();
     this.#record('cache cleared', input);
@@ -99,9 +111,18 @@ export class CacheAdmin {
   }
 
   #find(namespace: string): Cache {
-    const cache = this.#caches.get(namespace);
+    const [name = '', ...path] = namespace.split('/');
+    let cache = this.#caches.get(name);
+    for (const inner of path) {
+      const full = `${cache?.name}/${inner}`;
+      cache = cache?.namespaces().find((one) => one.name === full);
+    }
     if (cache !== undefined) return cache;
     const message = `There is no cache with the namespace ${JSON.stringify(namespace)}`;
     throw new CacheError('CACHE_NAMESPACE_NOT_FOUND', message, { details: { namespace } });
   }
+}
+
+function withNested(cache: Cache): [name: string, cache: Cache][] {
+  return [[cache.name, cache], ...cache.namespaces().flatMap(withNested)];
 }

@@ -5,6 +5,7 @@ export {
   type CacheKeyChange,
   type CacheList,
   type CacheListOptions,
+  type CacheTagsChange,
 } from './admin.js';
 export type {
   Cache,

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import type { CacheChange, CacheKeyChange, CacheList, CacheListOptions } from './admin.js';
+import type {
+  CacheChange,
+  CacheKeyChange,
+  CacheList,
+  CacheListOptions,
+  CacheTagsChange,
+} from './admin.js';
 import type { KeyInspection } from './cache.js';
 import type { CacheStats } from './stats.js';
 
@@ -7,9 +13,9 @@ const count = z.number().int().nonnegative();
 const milliseconds = z.number().nonnegative();
 const namespace = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/)
-  .describe('Name of the cache')
-  .meta({ examples: ['classifications'] });
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}(\/[A-Za-z0-9][A-Za-z0-9._:-]{0,63})*$/)
+  .describe('Name of the cache; of a namespace nested in it after a slash')
+  .meta({ examples: ['classifications', 'app/sessions'] });
 const key = z.string().min(1).max(1_024).describe('Key of the entry');
 const change = {
   reason: z.string().max(500).optional().describe('Why, for the record'),
@@ -115,3 +121,10 @@ export const cacheKeyChangeSchema: z.ZodType<CacheKeyChange> = z.object({
 
 /** Input of `CacheAdmin.clear`. */
 export const cacheChangeSchema: z.ZodType<CacheChange> = z.object({ namespace, ...change });
+
+/** Input of `CacheAdmin.invalidateTags`. */
+export const cacheTagsChangeSchema: z.ZodType<CacheTagsChange> = z.object({
+  namespace,
+  tags: z.array(z.string().min(1).max(256)).min(1).max(1_000).describe('Tags to invalidate'),
+  ...change,
+});

@@ -34,6 +34,8 @@ interface Reading {
   readonly name: string;
   readonly kind: 'counter' | 'gauge';
   readonly description: string;
+  /** Of the tier that a cache shares with the namespaces nested in it: told once, for the cache. */
+  readonly shared?: true;
   read(stats: CacheStats): readonly (readonly [value: number | undefined, labels: Attributes])[];
 }
 
@@ -81,6 +83,24 @@ const READINGS: readonly Reading[] = [
     read: ({ l1 }) => [[l1?.evictions, L1]],
   },
   {
+    name: 'holdfast_cache_expirations_total',
+    kind: 'counter',
+    description: 'Entries found at a read to have outlived their time',
+    read: ({ l1 }) => [[l1?.expirations, L1]],
+  },
+  {
+    name: 'holdfast_cache_never_read_total',
+    kind: 'counter',
+    description: 'Entries that left, or were replaced, without having answered a read',
+    read: ({ l1 }) => [[l1?.neverRead, L1]],
+  },
+  {
+    name: 'holdfast_cache_stale_total',
+    kind: 'counter',
+    description: 'Factory runs that were answered with a stale value',
+    read: ({ loads }) => [[loads.stale, {}]],
+  },
+  {
     name: 'holdfast_cache_loads_total',
     kind: 'counter',
     description: 'Factory runs that ended, by outcome',
@@ -99,6 +119,7 @@ const READINGS: readonly Reading[] = [
     name: 'holdfast_cache_errors_total',
     kind: 'counter',
     description: 'Operations on the tier that failed or took too long',
+    shared: true,
     read: ({ l2, l3 }) => [
       [l2?.errors, L2],
       [l3?.errors, L3],
@@ -108,6 +129,7 @@ const READINGS: readonly Reading[] = [
     name: 'holdfast_cache_tier_up',
     kind: 'gauge',
     description: '1 while the tier is in use, 0 while its circuit is open',
+    shared: true,
     read: ({ l2, l3 }) => [
       [isUp(l2), L2],
       [isUp(l3), L3],
@@ -117,6 +139,7 @@ const READINGS: readonly Reading[] = [
     name: 'holdfast_cache_awaiting_repair',
     kind: 'gauge',
     description: 'Keys whose change did not reach the tier yet',
+    shared: true,
     read: ({ l2, l3 }) => [
       [l2?.awaitingRepair, L2],
       [l3?.awaitingRepair, L3],
@@ -130,8 +153,12 @@ const isUp = (stats: L2Stats | null): number | undefined =>
 /**
  * Offers the statistics of a cache as observable metrics: nothing is counted twice, and nothing happens between
  * collections. Returns what ends it.
+ * @param nested - whether it is a namespace within another
  */
-export function observeCache(cache: { name: string; stats(): CacheStats }): () => void {
+export function observeCache(
+  cache: { name: string; stats(): CacheStats },
+  nested: boolean,
+): () => void {
   const meter = metrics.getMeter(NAME, version);
   const instruments = READINGS.map(({ name, kind, description }): Observable => {
     return kind === 'counter'
@@ -141,7 +168,7 @@ export function observeCache(cache: { name: string; stats(): CacheStats }): () =
   const observe = (result: BatchObservableResult): void => {
     const stats = cache.stats();
     READINGS.forEach((reading, i) => {
-      const instrument = instruments[i];
+      const instrument = nested && reading.shared ? undefined : instruments[i];
       for (const [value, labels] of reading.read(stats)) {
         if (value === undefined || instrument === undefined) continue;
         result.observe(instrument, value, { namespace: cache.name, ...labels });

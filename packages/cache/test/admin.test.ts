@@ -8,8 +8,10 @@ import {
   cacheListSchema,
   cacheNamespaceSchema,
   cacheStatsSchema,
+  cacheTagsChangeSchema,
   keyInspectionSchema,
 } from '../src/schemas.js';
+import { VirtualClock } from './support/virtual-clock.js';
 
 describe('CacheAdmin', () => {
   const make = () => {
@@ -65,6 +67,43 @@ describe('CacheAdmin', () => {
       { module: 'cache', namespace: 'a', key: 'k', ...who },
       { module: 'cache', namespace: 'a' },
     ]);
+  });
+
+  it('knows nested namespaces by their full name', async () => {
+    const { admin, caches, recorded } = make();
+    const inner = caches[1]?.namespace('x').namespace('y');
+    await inner?.set('k', 1, { tags: ['t'] });
+    const { items } = cacheListSchema.parse(await admin.list());
+    expect(items.map(({ namespace }) => namespace)).toEqual(['a', 'a/x', 'a/x/y', 'b', 'c']);
+    const input = cacheKeySchema.parse({ namespace: 'a/x/y', key: 'k' });
+    expect(keyInspectionSchema.parse(await admin.inspect(input))).toMatchObject({
+      l1: { tags: ['t'], graceMs: 0 },
+    });
+    const change = cacheTagsChangeSchema.parse({ namespace: 'a', tags: ['t'], by: 'ada' });
+    await admin.invalidateTags(change);
+    expect(await inner?.get('k')).toBeUndefined();
+    await inner?.set('k', 1);
+    await admin.clear({ namespace: 'a/x' });
+    expect(await inner?.get('k')).toBeUndefined();
+    expect(recorded[0]).toEqual({ module: 'cache', namespace: 'a', tags: ['t'], by: 'ada' });
+    const missing = { code: 'CACHE_NAMESPACE_NOT_FOUND' };
+    for (const namespace of ['a/none', 'a/x/y/z', '/a', 'a/', 'x']) {
+      await expect(admin.stats({ namespace })).rejects.toMatchObject(missing);
+    }
+  });
+
+  it('counts entries that nobody read, and those that outlived their time', async () => {
+    const clock = new VirtualClock();
+    const cache = createCache({ namespace: 'use', ttl: '1s', l1: { maxEntries: 2 }, clock });
+    for (const key of ['read', 'pushed out', 'replaced']) {
+      await cache.set(key, 1);
+      cache.peek('read');
+    }
+    await cache.set('replaced', 2);
+    expect(cache.stats().l1).toMatchObject({ evictions: 1, neverRead: 2, expirations: 0 });
+    await clock.advance(1_000);
+    cache.peek('read');
+    expect(cache.stats().l1).toMatchObject({ neverRead: 2, expirations: 1 });
   });
 
   it('names what is not there and what is there twice', async () => {

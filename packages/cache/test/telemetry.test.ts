@@ -57,6 +57,12 @@ it('offers the statistics of every cache as metrics, until it is closed', async 
   const other = await collect('two');
   expect(other).toMatchObject({ 'holdfast_cache_loads_total error': 1 });
   expect(Object.keys(other)).not.toContain('holdfast_cache_tier_up l2');
+  await one.namespace('inner').getOrSet('k', () => 1);
+  const inner = Object.keys(await collect('one/inner'));
+  expect(inner).toContain('holdfast_cache_misses_total l2');
+  // The tier is the one of the cache it is in: told once.
+  expect(inner).not.toContain('holdfast_cache_tier_up l2');
+  await one.namespace('inner').close();
   let asked = 0;
   one.stats = () => {
     asked += 1;
