@@ -20,6 +20,8 @@ import { composeWebhookSecrets } from './compose/webhook-secret.js';
 import type { Config } from './config.js';
 import { createApp } from './http/app.js';
 import { listen } from './http/listen.js';
+import { DeliveryCounter } from './operations/delivery-counter.js';
+import { DeliveryStatistics } from './operations/delivery-statistics.js';
 import { createNotifyOperator } from './operations/notify-operator.js';
 import { handleTrends } from './operations/trends.js';
 
@@ -114,7 +116,14 @@ async function composeParts(
     secrets,
     logger: logger.child({ module: 'operations' }),
   });
-  const handlers = { notifyOperator, prune: () => admin.prune(), trends: handleTrends(admin) };
+  const statistics = new DeliveryStatistics(db);
+  await statistics.init();
+  const handlers = {
+    notifyOperator,
+    prune: async () => ({ ...(await admin.prune()), deliveryHours: await statistics.prune() }),
+    trends: handleTrends(admin),
+    countDeliveries: statistics.handler(),
+  };
   const worker = composeWorker(queue, handlers, logger);
   opened.add(() => worker.close());
   const subjects = { admin, queueStore, queueName: queue.name, telemetry, pool, db };
@@ -122,7 +131,7 @@ async function composeParts(
   opened.add(() => alerts.close());
   return {
     ...{ webhooks, db, pool, cache, queue, queueStore, queueAdmin },
-    ...{ messaging, admin, templates, worker, alerts },
+    ...{ messaging, admin, templates, statistics, worker, alerts },
   };
 }
 
@@ -135,8 +144,9 @@ async function run(
   { logger, telemetry, health }: Visibility,
   parts: Parts,
 ): Promise<RunningServer> {
-  const { db, messaging, queue, worker, templates, admin, alerts } = parts;
+  const { db, messaging, queue, worker, templates, statistics, admin, alerts } = parts;
   const works = config.role !== 'api';
+  const counter = new DeliveryCounter(messaging, queue, logger.child({ module: 'operations' }));
   health.register('database', db);
   health.register('messaging', messaging);
   health.register('queue', queue);
@@ -147,7 +157,7 @@ async function run(
     api:
       config.role === 'worker'
         ? undefined
-        : { messaging, admin, templates, alerts, queue, queueAdmin: parts.queueAdmin },
+        : { messaging, admin, templates, statistics, alerts, queue, queueAdmin: parts.queueAdmin },
     http: httpContext({ logger: logger.child({ module: 'http' }) }),
   });
   if (works) {
@@ -169,7 +179,8 @@ async function run(
   });
   shutdown.add('http', server);
   shutdown.add('messaging', messaging, { after: ['http'] });
-  shutdown.add('worker', worker, { after: ['http'] });
+  shutdown.add('statistics', counter, { after: ['messaging'] });
+  shutdown.add('worker', worker, { after: ['statistics'] });
   const workers = ['messaging', 'worker'];
   shutdown.add('templates', templates.checkpoints, { after: ['http'] });
   shutdown.add('alerts', alerts, { after: ['http'] });

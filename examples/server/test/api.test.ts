@@ -174,6 +174,7 @@ describe('the document', () => {
         'GET /v1/templates/checkpoints',
         'POST /v1/templates/rollback',
         'GET /v1/alerts',
+        'GET /v1/statistics/deliveries',
       ].sort(),
     );
     for (const route of documented) {

@@ -3,8 +3,9 @@ import { postgresStore } from '@holdfast/queue/postgres';
 import { assertEnqueued } from '@holdfast/queue/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { queueProbe } from '../src/compose/queue.js';
+import { countDeliveries } from '../src/operations/delivery-statistics.js';
 import type { RunningServer } from '../src/server.js';
-import { eventually, startTestServer } from './helpers.js';
+import { eventually, Receiver, startTestServer } from './helpers.js';
 import { httpClient } from './http-client.js';
 
 const QUEUE = '/v1/queues/operations';
@@ -162,6 +163,49 @@ describe('tasks over HTTP', () => {
     expect((await reaches(id, 'completed')).headers['schedule-id']).toBe('maintenance.prune');
     const { rows } = await server.db.query('select key from holdfast.messaging_idempotency');
     expect(rows).toEqual([]);
+  });
+
+  it('Q4: run in batches: what processes counted of deliveries is added up, each count once', async () => {
+    const statistics = async (query = '') =>
+      (await call('GET', `/v1/statistics/deliveries${query}`)).body.items;
+    const receiver = await Receiver.start();
+    receiver.answers.push(204, 204, 410);
+    for (let n = 0; n < 3; n++) {
+      const message = { client_id: `sent-${n}`, text: 'Hello', webhook_url: receiver.url };
+      await call('POST', '/v1/messages', message);
+    }
+    const seen = await eventually(async () => {
+      const [hour] = await statistics();
+      return hour !== undefined && hour.delivered + hour.dead === 3 ? hour : undefined;
+    });
+    expect(seen).toMatchObject({ delivered: 2, dead: 1, retrying: 0 });
+    await receiver.close();
+
+    await call('POST', `${QUEUE}/pause`, {});
+    const payload = { hour: '2026-01-01T10:00:00.000Z', delivered: 1, retrying: 2, dead: 0 };
+    const queue = createQueue('operations', { store: postgresStore(server.db) });
+    await queue.enqueueMany(
+      Array.from({ length: 120 }, () => ({
+        task: countDeliveries,
+        payload: { ...payload, duration_ms: 5 },
+      })),
+    );
+    await call('POST', `${QUEUE}/resume`);
+    await eventually(async () => {
+      const left = await list('name=delivery.count&state=ready&limit=1');
+      return left.length === 0 ? true : undefined;
+    });
+    const day = '?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z';
+    const added = await eventually(async () => {
+      const [hour] = await statistics(day);
+      return hour?.delivered === 120 ? hour : undefined;
+    });
+    expect(added).toEqual({
+      ...{ hour: payload.hour, delivered: 120, retrying: 240, dead: 0, duration_ms: 600 },
+    });
+    expect((await call('GET', '/v1/statistics/deliveries?from=noon')).body.errors[0].path).toBe(
+      'from',
+    );
   });
 
   it('Q5: report progress, and end when they are cancelled while they run', async () => {

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { AppLogger } from '@holdfast/observability';
 import {
   type AnyTaskDefinition,
+  type BatchHandler,
   createQueue,
   createWorker,
   defineTask,
@@ -15,6 +16,7 @@ import {
 import { postgresStore } from '@holdfast/queue/postgres';
 import type { SqlDatabase, SqlTransaction } from '@holdfast/sql';
 import { z } from 'zod';
+import { countDeliveries } from '../operations/delivery-statistics.js';
 import type { NotifyOperator } from '../operations/notify-operator.js';
 import { reportTrends } from '../operations/trends.js';
 
@@ -62,6 +64,7 @@ export const DEFINITIONS: readonly AnyTaskDefinition[] = [
   escalationNotify,
   maintenancePrune,
   reportTrends,
+  countDeliveries,
   queueProbe,
 ];
 
@@ -103,6 +106,8 @@ export interface OperationsHandlers {
   readonly prune: () => Promise<object>;
   /** Makes a report of what clients write about. */
   readonly trends: ThreadHandler;
+  /** Adds to the statistics of deliveries. */
+  readonly countDeliveries: BatchHandler;
 }
 
 /** Makes the worker of the queue. It does nothing before `start()`. */
@@ -123,6 +128,7 @@ export function composeWorker(
         log.info({ due: headers['schedule-at'], ...forgotten }, 'pruned');
       }),
       handlers.trends,
+      handlers.countDeliveries,
       handle(queueProbe, runProbe),
     ],
     // Most tasks wait for others; how many may do so at once is found out as it goes.
