@@ -53,6 +53,24 @@ describe.skipIf(server?.available !== true)(
       expect(await kit.stateOf(parent.id)).toBe('ready');
     });
 
+    it.each([
+      ['group', { group: { key: 'g' } }],
+      ['key', { key: { value: 'k', ttlMs: 60_000 } }],
+    ])(
+      'holds up no enqueue that does not need it, behind one with a %s that does',
+      async (_, part) => {
+        let waiting: Promise<unknown> | undefined;
+        await db.transaction(async (tx) => {
+          await kit.store.enqueue([kit.task(part)], { tx });
+          waiting = kit.add(part);
+          await isBlocked();
+          await kit.add();
+          await kit.add({ ...part, queue: 'other' });
+        });
+        await waiting;
+      },
+    );
+
     it('takes nothing off the lease that is extended behind it', async () => {
       const { id, epoch } = await kit.add().then(() => kit.claimOne('w'));
       let extended: Promise<unknown> | undefined;

@@ -1,10 +1,11 @@
-import { type GroupCommit, groupCommit, type SqlDatabase } from '@holdfast/sql';
+import type { SqlDatabase } from '@holdfast/sql';
 import { QueueError } from '../../errors.js';
 import type { EnqueueOutcome, NewTask } from '../../store.js';
 import { checkBatch, priorityRefused } from '../common.js';
 import { addValues, distinct, enqueueArrays, isSpecial, specialArrays } from './arrays.js';
 import { PRIORITY_ERRCODE } from './functions/enqueue.js';
 import type { Runner } from './runner.js';
+import { SharedWrites } from './shared-writes.js';
 import type { PostgresTransaction } from './transactions.js';
 
 /** A call with more tasks than this is a batch by itself, and keeps no other waiting. */
@@ -22,9 +23,7 @@ export class Enqueuer {
   readonly #name: string;
   readonly #specialText: string;
   readonly #specialName: string;
-  readonly #shared: GroupCommit<readonly NewTask[], EnqueueOutcome[]>;
-  /** Apart: what is written with special tasks takes the locks of its queues, too. */
-  readonly #sharedSpecial: GroupCommit<readonly NewTask[], EnqueueOutcome[]>;
+  readonly #shared: SharedWrites;
 
   constructor(db: SqlDatabase, runner: Runner, schema: string) {
     this.#runner = runner;
@@ -40,42 +39,21 @@ export class Enqueuer {
       $4::text[], $5::text[], $6::smallint[], $7::float8[], $8::boolean[], $9::integer[], $10::float8[],
       $11::float8[], $12::text[], $13::float8[], $14::text[], $15::integer[], $16::boolean[], $17::boolean[],
       $18::text[], $19::float8[], $20::text[], $21::text[], $22::text[])`;
-    const shared = (): GroupCommit<readonly NewTask[], EnqueueOutcome[]> =>
-      groupCommit({
-        database: db,
-        flush: (calls) => this.#together(calls),
-        // The call with an id that is taken fails; the others do not.
-        isolateFailures: true,
-      });
-    this.#shared = shared();
-    this.#sharedSpecial = shared();
+    this.#shared = new SharedWrites(db, (tasks) => this.#write(tasks, undefined));
   }
 
   async add(
     tasks: readonly NewTask[],
     tx: PostgresTransaction | undefined,
   ): Promise<EnqueueOutcome[]> {
-    const special = tasks.some(isSpecial);
-    if (special) checkBatch(tasks);
+    if (tasks.some(isSpecial)) checkBatch(tasks);
     if (tx !== undefined || tasks.length > SHARED_MAX) return this.#write(tasks, tx);
-    return (special ? this.#sharedSpecial : this.#shared).add(tasks);
+    return this.#shared.add(tasks);
   }
 
   /** Waits for what is under way. */
-  async close(): Promise<void> {
-    await Promise.all([this.#shared.close(), this.#sharedSpecial.close()]);
-  }
-
-  async #together(calls: readonly (readonly NewTask[])[]): Promise<EnqueueOutcome[][]> {
-    const [only] = calls;
-    if (only !== undefined && calls.length === 1) return [await this.#write(only, undefined)];
-    const outcomes = await this.#write(calls.flat(), undefined);
-    let at = 0;
-    return calls.map(({ length }) => {
-      const from = at;
-      at += length;
-      return outcomes.slice(from, at);
-    });
+  close(): Promise<void> {
+    return this.#shared.close();
   }
 
   async #write(
