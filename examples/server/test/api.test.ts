@@ -134,6 +134,7 @@ describe('the document', () => {
         'GET /v1/queues',
         'GET /v1/queues/{queue}',
         'GET /v1/queues/{queue}/activity',
+        'GET /v1/queues/{queue}/schedules/{id}',
         'GET /v1/schedules',
         'GET /v1/task-events',
         'GET /v1/tasks',

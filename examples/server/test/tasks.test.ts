@@ -122,6 +122,13 @@ describe('tasks over HTTP', () => {
     await call('PUT', `${QUEUE}/schedules/often`, often);
     const schedules = (await call('GET', '/v1/schedules?queue=operations')).body.items;
     expect(ids(schedules)).toEqual(['maintenance.prune', 'nightly', 'often', 'report.trends']);
+    const first = (await call('GET', '/v1/schedules?queue=operations&limit=2')).body;
+    expect(ids(first.items)).toEqual(['maintenance.prune', 'nightly']);
+    const next = `/v1/schedules?queue=operations&cursor=${first.next_cursor}`;
+    const second = (await call('GET', next)).body;
+    expect([ids(second.items), second.next_cursor]).toEqual([['often', 'report.trends'], null]);
+    const one = await call('GET', `${QUEUE}/schedules/nightly`);
+    expect(one.body).toMatchObject({ id: 'nightly', task: 'queue.probe' });
     const run = await eventually(async () => {
       const page = await call('GET', '/v1/task-events?type=schedule.fired&queue=operations');
       return page.body.items.find((event: { subject: string }) => event.subject === 'often');
@@ -440,6 +447,9 @@ const BAD: readonly (readonly [string, string, unknown, string])[] = [
   ['PUT', `${QUEUE}/schedules/s`, { task: 'queue.probe' }, 'cron'],
   ['PUT', `${QUEUE}/schedules/s`, { task: 'queue.probe', cron: '99 * * * *' }, 'cron'],
   ['PUT', `${QUEUE}/schedules/s`, { task: 'queue.probe', every_ms: 1 }, 'every_ms'],
+  ['GET', '/v1/queues?limit=0', undefined, 'limit'],
+  ['GET', '/v1/queues?cursor=nope', undefined, 'cursor'],
+  ['GET', '/v1/schedules?cursor=nope', undefined, 'cursor'],
   ['GET', '/v1/task-events?wait_ms=99999', undefined, 'wait_ms'],
   ['GET', '/v1/task-events?type=task.exploded', undefined, 'type'],
 ];

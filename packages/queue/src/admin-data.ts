@@ -200,6 +200,23 @@ export interface QueueInfo {
   limits?: LimitsInfo | undefined;
 }
 
+/** Input of `queues`. */
+export interface ListQueuesInput {
+  /**
+   * From 1 to 500.
+   * @defaultValue 50
+   */
+  limit?: number | undefined;
+  /** `nextCursor` of the page before. */
+  cursor?: string | null | undefined;
+}
+
+/** A page of queues. */
+export interface QueueList {
+  items: QueueInfo[];
+  nextCursor: string | null;
+}
+
 /** What a bulk change did. */
 export interface Changed {
   changed: number;

@@ -4,7 +4,7 @@ import { toLimitsPatch } from './admin/limits.js';
 import type { LimitsInput } from './admin/limits-data.js';
 import { parse } from './admin/parse.js';
 import type { ListSchedulesInput, ScheduleInfo, ScheduleList } from './admin/schedule-data.js';
-import { changeSchedule, listSchedules, triggerSchedule } from './admin/schedules.js';
+import { changeSchedule, getSchedule, listSchedules, triggerSchedule } from './admin/schedules.js';
 import { type AdminStore, AdminTasks } from './admin/tasks.js';
 import { toQueueInfo } from './admin/translate.js';
 import type {
@@ -14,8 +14,10 @@ import type {
   Change,
   Changed,
   CleanInput,
+  ListQueuesInput,
   ListTasksInput,
   QueueInfo,
+  QueueList,
   RedriveInput,
   RedriveManyInput,
   TaskCounts,
@@ -26,8 +28,9 @@ import { QueueError } from './errors.js';
 import { requireFeature } from './features.js';
 import { type Logger, silentLogger } from './logger.js';
 import { hasFunctions, invalidOption, knownOptions, loggerOption, textOption } from './options.js';
-import { changeSchema, limitsInputSchema } from './schemas.js';
+import { changeSchema, limitsInputSchema, listQueuesSchema } from './schemas.js';
 import type { EnqueueOutcome } from './store.js';
+import { decodeNames, encodeNames } from './task-info.js';
 import { whoOf } from './who.js';
 
 /** Options of {@link QueueAdmin}. */
@@ -54,9 +57,18 @@ export class QueueAdmin {
     this.#tasks = new AdminTasks(this.#store, this.#logger);
   }
 
-  /** Every queue that has a task or a setting, by name. */
-  async queues(): Promise<{ items: QueueInfo[] }> {
-    return { items: (await this.#store.stats()).map(toQueueInfo) };
+  /**
+   * Queues that have a task or a setting, by name.
+   * @throws QueueError `QUEUE_INPUT_INVALID`, `QUEUE_OPTION_INVALID` for a cursor that is none
+   */
+  async queues(input: ListQueuesInput = {}): Promise<QueueList> {
+    const { limit, cursor } = parse(listQueuesSchema, input);
+    const [after] = cursor ? decodeNames(cursor, 1) : [];
+    const page = { limit: limit + 1, ...(after === undefined ? {} : { after }) };
+    const stats = await this.#store.stats(page);
+    const items = stats.slice(0, limit).map(toQueueInfo);
+    const last = items.at(-1);
+    return { items, nextCursor: stats.length > limit && last ? encodeNames(last.queue) : null };
   }
 
   /** One queue; a name never used is an empty queue. */
@@ -177,7 +189,15 @@ export class QueueAdmin {
     return this.queue(queue);
   }
 
-  /** Schedules, of one queue or all. */
+  /** @throws QueueError `QUEUE_SCHEDULE_NOT_FOUND` */
+  async schedule(queue: string, id: string): Promise<ScheduleInfo> {
+    return getSchedule(this.#store, queue, id);
+  }
+
+  /**
+   * Schedules, of one queue or all, by queue and id.
+   * @throws QueueError `QUEUE_INPUT_INVALID`, `QUEUE_OPTION_INVALID` for a cursor that is none
+   */
   async schedules(input: ListSchedulesInput = {}): Promise<ScheduleList> {
     return listSchedules(this.#store, input);
   }

@@ -7,9 +7,11 @@ import type {
   Change,
   Changed,
   CleanInput,
+  ListQueuesInput,
   ListTasksInput,
   ListTasksQuery,
   QueueInfo,
+  QueueList,
   RedriveInput,
   RedriveManyInput,
   TaskCounts,
@@ -17,7 +19,15 @@ import type {
   TaskPage,
 } from './admin-data.js';
 import { limitsSchema } from './schemas/limits.js';
-import { by, count, queueName as queue, reason, storedText, time } from './schemas/parts.js';
+import {
+  by,
+  count,
+  paging,
+  queueName as queue,
+  reason,
+  storedText,
+  time,
+} from './schemas/parts.js';
 import type { HistoryKind, TaskState } from './store.js';
 
 export type {
@@ -46,9 +56,11 @@ export type {
   Changed,
   CleanInput,
   HistoryInfo,
+  ListQueuesInput,
   ListTasksInput,
   ListTasksQuery,
   QueueInfo,
+  QueueList,
   RedriveInput,
   RedriveManyInput,
   TaskCounts,
@@ -183,8 +195,7 @@ export const taskStateSchema: z.ZodType<TaskState, TaskState> = state;
 export const listTasksSchema: z.ZodType<ListTasksQuery, ListTasksInput> = z.strictObject({
   filter: filter.default({}),
   sort: z.enum(['newest', 'oldest']).default('newest'),
-  limit: z.int().min(1).max(500).default(50),
-  cursor: z.string().max(200).nullish().describe('`nextCursor` of the page before'),
+  ...paging,
 });
 
 const bulk = z.strictObject({
@@ -259,9 +270,14 @@ export const countsSchema: z.ZodType<TaskCounts> = counts;
 /** A queue. */
 export const queueInfoSchema: z.ZodType<QueueInfo> = queueInfo;
 
+/** Input of `queues`. */
+export const listQueuesSchema: z.ZodType<ListQueuesInput & { limit: number }, ListQueuesInput> =
+  z.strictObject(paging);
+
 /** Output of `queues`. */
-export const queueListSchema: z.ZodType<{ items: QueueInfo[] }> = z.object({
+export const queueListSchema: z.ZodType<QueueList> = z.object({
   items: z.array(queueInfo),
+  nextCursor: z.string().nullable(),
 });
 
 /** Output of bulk changes. */

@@ -34,8 +34,20 @@ import type {
   LeaseRef,
   SweepReport,
 } from './contract/exchange.js';
-import type { Alteration, Edit, QueueMinute, QueuePatch, QueueStats } from './contract/queue.js';
-import type { ScheduleFilter, ScheduleOp, ScheduleRecord } from './contract/schedule.js';
+import type {
+  Alteration,
+  Edit,
+  QueueMinute,
+  QueuePage,
+  QueuePatch,
+  QueueStats,
+} from './contract/queue.js';
+import type {
+  ScheduleFilter,
+  ScheduleOp,
+  SchedulePage,
+  ScheduleRecord,
+} from './contract/schedule.js';
 import type {
   EnqueueOutcome,
   NewTask,
@@ -70,6 +82,7 @@ export type {
   Promote,
   QueueLimits,
   QueueMinute,
+  QueuePage,
   QueuePatch,
   QueueStats,
   RateLimit,
@@ -82,6 +95,7 @@ export type {
   NewSchedule,
   ScheduleFilter,
   ScheduleOp,
+  SchedulePage,
   ScheduleRecord,
   ScheduleTiming,
 } from './contract/schedule.js';
@@ -187,8 +201,8 @@ export interface QueueStore<Tx = never> extends AsyncDisposable {
   /** Works off at most `limit` of each kind. Every due schedule fires once, however many processes sweep. */
   sweep(limit: number): Promise<SweepReport>;
   find(filter: TaskFilter, page: PageRequest): Promise<TaskRecord[]>;
-  /** Of the queues named, or of all that have a task or a setting, by name. */
-  stats(queues?: readonly string[]): Promise<QueueStats[]>;
+  /** Of the queues named, of a page of them, or of all that have a task or a setting, by name. */
+  stats(queues?: readonly string[] | QueuePage): Promise<QueueStats[]>;
   /** Changes at most `limit` tasks that the filter matches and the change fits, oldest first; returns their ids. */
   alter(filter: TaskFilter, change: Alteration, limit: number): Promise<string[]>;
   /** As `alter`. Feature `edits`. */
@@ -196,8 +210,8 @@ export interface QueueStore<Tx = never> extends AsyncDisposable {
   control(queue: string, patch: QueuePatch): Promise<void>;
   /** Changes schedules, all or none; for each the schedule as it is now, null where there is none. Feature `schedules`. */
   schedule?(ops: readonly ScheduleOp[]): Promise<(ScheduleRecord | null)[]>;
-  /** By queue and id. Feature `schedules`. */
-  schedules?(filter: ScheduleFilter): Promise<ScheduleRecord[]>;
+  /** By queue and id; all where no page is asked for. Feature `schedules`. */
+  schedules?(filter: ScheduleFilter, page?: SchedulePage): Promise<ScheduleRecord[]>;
   /** What happened, in order, as far back as the store keeps it. Feature `events`. */
   events?(request: EventsRequest): Promise<EventPage>;
   /** The minutes that begin in [fromMs, toMs) and saw something, kept for a day at least. Feature `metrics`. */

@@ -1,5 +1,5 @@
 import type { TaskInfo } from './admin-data.js';
-import { invalidOption } from './options.js';
+import { invalidOption, isStorable } from './options.js';
 import type { TaskRecord } from './store.js';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
@@ -36,6 +36,19 @@ export function toTaskInfo(record: TaskRecord): TaskInfo {
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** An opaque cursor of a list that is ordered by names: where the page ended. */
+export function encodeNames(...names: readonly string[]): string {
+  return Buffer.from(JSON.stringify(names)).toString('base64url');
+}
+
+/** @throws QueueError `QUEUE_OPTION_INVALID` */
+export function decodeNames(cursor: string, count: number): string[] {
+  const names = parsedText(Buffer.from(cursor, 'base64url').toString());
+  const isName = (name: unknown): boolean => typeof name === 'string' && isStorable(name);
+  if (Array.isArray(names) && names.length === count && names.every(isName)) return names;
+  throw invalidOption('input.cursor', 'the nextCursor of a page', cursor);
+}
 
 /** An opaque cursor: where the page ended. */
 export function encodeCursor(id: string): string {

@@ -4,6 +4,7 @@ import {
   activityListSchema,
   eventListSchema,
   queueInfoSchema,
+  queueListSchema,
   scheduleListSchema,
   scheduleSchema,
   taskPageSchema,
@@ -54,6 +55,30 @@ describe('QueueAdmin on tasks', () => {
     expect((await admin.reprioritise(id, 4)).priority).toBe(4);
     await admin.setLimits('q', { priorities: null });
     expect((await admin.move(high, 'q')).queue).toBe('q');
+  });
+
+  it('lists queues and schedules page by page', async () => {
+    const { store, admin } = setUp();
+    for (const name of ['a', 'b', 'c']) {
+      const queue = createQueue(name, { store });
+      await queue.enqueue(task, 1);
+      await queue.schedule('s', task, 1, { every: '1h' });
+    }
+    const first = queueListSchema.parse(await admin.queues({ limit: 2 }));
+    expect(first.items.map(({ queue }) => queue)).toEqual(['a', 'b']);
+    const { items, nextCursor } = await admin.queues({ limit: 2, cursor: first.nextCursor });
+    expect([items.map(({ queue }) => queue), nextCursor]).toEqual([['c'], null]);
+    const two = scheduleListSchema.parse(await admin.schedules({ limit: 2 }));
+    expect(two.items.map(({ queue }) => queue)).toEqual(['a', 'b']);
+    const rest = await admin.schedules({ limit: 2, cursor: two.nextCursor });
+    expect([rest.items.map(({ queue }) => queue), rest.nextCursor]).toEqual([['c'], null]);
+    expect(await admin.schedule('b', 's')).toEqual(two.items[1]);
+    await expect(admin.schedule('b', 'x')).rejects.toMatchObject({
+      code: 'QUEUE_SCHEDULE_NOT_FOUND',
+    });
+    // The cursor of one list is none of another.
+    await expect(admin.queues({ cursor: two.nextCursor })).rejects.toThrow('`input.cursor`');
+    await expect(admin.schedules({ cursor: first.nextCursor })).rejects.toThrow('`input.cursor`');
   });
 
   it('redrives many at a rate', async () => {

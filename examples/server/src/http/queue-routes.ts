@@ -3,7 +3,6 @@ import {
   activityListSchema,
   changeSchema,
   fromJson,
-  jsonSchema,
   limitsInputSchema,
   queueInfoSchema,
   queueListSchema,
@@ -17,6 +16,7 @@ import {
   json,
   jsonRequest,
   named,
+  pageQuery,
   type ServerEnv,
 } from './routes.js';
 
@@ -32,8 +32,9 @@ const listRoute = createRoute({
   method: 'get',
   path: '/v1/queues',
   tags,
-  summary: 'List every queue that has a task or a setting',
-  responses: { 200: json(jsonSchema(queueListSchema), 'All'), ...commonProblems },
+  summary: 'List queues that have a task or a setting, by name',
+  request: { query: z.strictObject(pageQuery) },
+  responses: { 200: json(jsonOf('QueuePage', queueListSchema), 'One page'), ...commonProblems },
 });
 
 const readRoute = createRoute({
@@ -91,7 +92,10 @@ const activityRoute = createRoute({
 
 /** Serves queues. */
 export function queueRoutes(app: OpenAPIHono<ServerEnv>, admin: QueueAdmin): void {
-  app.openapi(listRoute, async (c) => c.json(toJson(queueListSchema, await admin.queues()), 200));
+  app.openapi(listRoute, async (c) => {
+    const found = await queueProblem(admin.queues(c.req.valid('query')));
+    return c.json(toJson(queueListSchema, found), 200);
+  });
 
   app.openapi(readRoute, async (c) => {
     const found = await queueProblem(admin.queue(c.req.valid('param').queue));

@@ -17,6 +17,7 @@ import {
   json,
   jsonRequest,
   named,
+  pageQuery,
   problems,
   reasonQuery,
   type ServerEnv,
@@ -38,8 +39,22 @@ const listRoute = createRoute({
   path: '/v1/schedules',
   tags,
   summary: 'List schedules',
-  request: { query: z.strictObject({ queue: z.string().min(1).max(200).optional() }) },
-  responses: { 200: json(jsonOf('ScheduleList', scheduleListSchema), 'All'), ...commonProblems },
+  request: {
+    query: z.strictObject({ queue: z.string().min(1).max(200).optional(), ...pageQuery }),
+  },
+  responses: {
+    200: json(jsonOf('SchedulePage', scheduleListSchema), 'One page'),
+    ...commonProblems,
+  },
+});
+
+const readRoute = createRoute({
+  method: 'get',
+  path: one,
+  tags,
+  summary: 'Read a schedule',
+  request: { params },
+  responses: { 200: json(schedule, 'The schedule'), ...commonProblems, 404: problems[404] },
 });
 
 const newSchedule = z.strictObject({
@@ -144,6 +159,11 @@ export function scheduleRoutes(
     return c.json(toJson(scheduleListSchema, found), 200);
   });
 
+  app.openapi(readRoute, async (c) => {
+    const { queue: name, id } = c.req.valid('param');
+    return c.json(toJson(scheduleSchema, await queueProblem(admin.schedule(name, id))), 200);
+  });
+
   app.openapi(putRoute, async (c) => {
     const { queue: name, id } = c.req.valid('param');
     const body = c.req.valid('json');
@@ -154,10 +174,7 @@ export function scheduleRoutes(
     await queueProblem(
       queue.schedule(id, task, body.payload ?? null, toOptions(body, c.get('caller'))),
     );
-    const { items } = await admin.schedules({ queue: name });
-    const made = items.find((one) => one.id === id);
-    if (made === undefined) throw new HttpProblem('QUEUE_SCHEDULE_NOT_FOUND', 'It was deleted');
-    return c.json(toJson(scheduleSchema, made), 200);
+    return c.json(toJson(scheduleSchema, await admin.schedule(name, id)), 200);
   });
 
   app.openapi(pauseRoute, async (c) => {

@@ -21,9 +21,17 @@ export interface ScheduleInfo {
 /** Input of `schedules`. */
 export interface ListSchedulesInput {
   queue?: string | undefined;
+  /**
+   * From 1 to 500.
+   * @defaultValue 50
+   */
+  limit?: number | undefined;
+  /** `nextCursor` of the page before. */
+  cursor?: string | null | undefined;
 }
 
 /** Output of `schedules`. */
 export interface ScheduleList {
   items: ScheduleInfo[];
+  nextCursor: string | null;
 }

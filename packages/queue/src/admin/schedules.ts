@@ -4,7 +4,7 @@ import { shown, textOption } from '../options.js';
 import type { ScheduleStore } from '../schedule/put.js';
 import { listSchedulesSchema } from '../schemas/schedules.js';
 import type { AlterationBase, EnqueueOutcome, ScheduleOp, ScheduleRecord } from '../store.js';
-import { parsedText } from '../task-info.js';
+import { decodeNames, encodeNames, parsedText } from '../task-info.js';
 import { uuidv7 } from '../uuid.js';
 import { parse } from './parse.js';
 import type { ListSchedulesInput, ScheduleInfo, ScheduleList } from './schedule-data.js';
@@ -19,9 +19,31 @@ export async function listSchedules(
   input: ListSchedulesInput,
 ): Promise<ScheduleList> {
   requireFeature(store, 'schedules', 'Schedules');
-  const { queue } = parse(listSchedulesSchema, input);
-  const records = (await store.schedules?.(queue === undefined ? {} : { queue })) ?? [];
-  return { items: records.map(toScheduleInfo) };
+  const { queue, limit, cursor } = parse(listSchedulesSchema, input);
+  const [inQueue = '', id = ''] = cursor ? decodeNames(cursor, 2) : [];
+  const page = { limit: limit + 1, ...(cursor ? { after: { queue: inQueue, id } } : {}) };
+  const records = (await store.schedules?.(queue === undefined ? {} : { queue }, page)) ?? [];
+  const items = records.slice(0, limit).map(toScheduleInfo);
+  const last = items.at(-1);
+  const more = records.length > limit && last !== undefined;
+  return { items, nextCursor: more ? encodeNames(last.queue, last.id) : null };
+}
+
+/** @throws QueueError `QUEUE_SCHEDULE_NOT_FOUND` */
+export async function getSchedule(
+  store: ScheduleStore,
+  queue: string,
+  id: string,
+): Promise<ScheduleInfo> {
+  return toScheduleInfo(await recordOf(store, queue, id));
+}
+
+async function recordOf(store: ScheduleStore, queue: string, id: string): Promise<ScheduleRecord> {
+  requireFeature(store, 'schedules', 'Schedules');
+  const wanted = { queue: textOption('queue', queue), ids: [textOption('id', id)] };
+  const [record] = (await store.schedules?.(wanted)) ?? [];
+  if (record === undefined) throw notFound(queue, id);
+  return record;
 }
 
 /** @throws QueueError `QUEUE_SCHEDULE_NOT_FOUND` */
@@ -31,11 +53,7 @@ export async function triggerSchedule(
   id: string,
   { by, reason }: AlterationBase,
 ): Promise<EnqueueOutcome> {
-  requireFeature(store, 'schedules', 'Schedules');
-  const [record] =
-    (await store.schedules?.({ queue: textOption('queue', queue), ids: [textOption('id', id)] })) ??
-    [];
-  if (record === undefined) throw notFound(queue, id);
+  const record = await recordOf(store, queue, id);
   const headers = {
     ...record.task.headers,
     'schedule-id': id,

@@ -78,6 +78,13 @@ export interface QueueStats {
   readonly limits?: QueueLimits;
 }
 
+/** A page of all queues that have a task or a setting, by name as the store orders text. */
+export interface QueuePage {
+  readonly limit: number;
+  /** Starts after this name. */
+  readonly after?: string;
+}
+
 /** Who changes something, and why: recorded in the event of it, and in the history of tasks. */
 export interface AlterationBase {
   readonly by?: string;

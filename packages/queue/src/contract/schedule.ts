@@ -50,6 +50,13 @@ export type ScheduleOp = AlterationBase &
     | { readonly kind: 'remove' | 'pause' | 'resume'; readonly queue: string; readonly id: string }
   );
 
+/** A page of schedules, by queue and id as the store orders text. */
+export interface SchedulePage {
+  readonly limit: number;
+  /** Starts after this one. */
+  readonly after?: { readonly queue: string; readonly id: string };
+}
+
 /** Which schedules. All given parts must hold. */
 export interface ScheduleFilter {
   readonly queue?: string;

@@ -21,5 +21,14 @@ export const by: z.ZodOptional<z.ZodString> = storedText(200).optional().describ
 /** Why. */
 export const reason: z.ZodOptional<z.ZodString> = storedText(1_000).optional().describe('Why');
 
+/** Paging of every list. */
+export const paging: {
+  limit: z.ZodDefault<z.ZodInt>;
+  cursor: z.ZodOptional<z.ZodNullable<z.ZodString>>;
+} = {
+  limit: z.int().min(1).max(500).default(50),
+  cursor: z.string().max(2_048).nullish().describe('`nextCursor` of the page before'),
+};
+
 /** How many. */
 export const count: z.ZodInt = z.int().min(0);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ListSchedulesInput, ScheduleInfo, ScheduleList } from '../admin/schedule-data.js';
 import type { EnqueueOutcome } from '../store.js';
-import { count, queueName, time } from './parts.js';
+import { count, paging, queueName, time } from './parts.js';
 
 const schedule = z.object({
   queue: queueName,
@@ -22,8 +22,10 @@ const schedule = z.object({
 });
 
 /** Input of `schedules`. */
-export const listSchedulesSchema: z.ZodType<ListSchedulesInput, ListSchedulesInput> =
-  z.strictObject({ queue: queueName.optional() });
+export const listSchedulesSchema: z.ZodType<
+  ListSchedulesInput & { limit: number },
+  ListSchedulesInput
+> = z.strictObject({ queue: queueName.optional(), ...paging });
 
 /** A schedule. */
 export const scheduleSchema: z.ZodType<ScheduleInfo> = schedule;
@@ -35,4 +37,7 @@ export const outcomeSchema: z.ZodType<EnqueueOutcome> = z.object({
 });
 
 /** Output of `schedules`. */
-export const scheduleListSchema: z.ZodType<ScheduleList> = z.object({ items: z.array(schedule) });
+export const scheduleListSchema: z.ZodType<ScheduleList> = z.object({
+  items: z.array(schedule),
+  nextCursor: z.string().nullable(),
+});

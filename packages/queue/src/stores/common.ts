@@ -5,6 +5,7 @@ import type {
   NewSchedule,
   NewTask,
   PriorityRange,
+  QueuePage,
   ScheduleOp,
   ScheduleRecord,
   StoredEvent,
@@ -28,6 +29,13 @@ export const COMMON_FEATURES: readonly StoreFeature[] = [
   'events',
   'metrics',
 ];
+
+/** Whether names are asked for, not a page. */
+export function areNames(
+  queues: readonly string[] | QueuePage | undefined,
+): queues is readonly string[] | undefined {
+  return queues === undefined || Array.isArray(queues);
+}
 
 /** The priority of a range that is nearest. */
 export function nearestPriority(range: PriorityRange | null, priority: number): number {

@@ -12,11 +12,13 @@ import type {
   NewTask,
   PageRequest,
   QueueMinute,
+  QueuePage,
   QueuePatch,
   QueueStats,
   QueueStore,
   ScheduleFilter,
   ScheduleOp,
+  SchedulePage,
   ScheduleRecord,
   StoreTraits,
   SweepReport,
@@ -25,6 +27,7 @@ import type {
 } from '../store.js';
 import { whoOf } from '../who.js';
 import {
+  areNames,
   COMMON_FEATURES,
   checkBatch,
   nearestPriority,
@@ -179,8 +182,15 @@ class MemoryStore implements QueueStore {
     return found.slice(0, page.limit).map(toRecord);
   }
 
-  async stats(queues?: readonly string[]): Promise<QueueStats[]> {
+  async stats(queues?: readonly string[] | QueuePage): Promise<QueueStats[]> {
     this.#open();
+    if (areNames(queues)) return this.#stats(queues);
+    const { after, limit } = queues;
+    const all = this.#stats(undefined).filter(({ queue }) => after === undefined || queue > after);
+    return all.slice(0, limit);
+  }
+
+  #stats(queues: readonly string[] | undefined): QueueStats[] {
     const now = this.#clock.now();
     const listed: QueueStats[] = [];
     for (const name of [...(queues ?? this.#tasks.queues.keys())].sort(compare)) {
@@ -268,9 +278,9 @@ class MemoryStore implements QueueStore {
     return this.#schedules.apply(ops, now, (event) => this.#journal.note({ at: now, ...event }));
   }
 
-  async schedules(filter: ScheduleFilter): Promise<ScheduleRecord[]> {
+  async schedules(filter: ScheduleFilter, page?: SchedulePage): Promise<ScheduleRecord[]> {
     this.#open();
-    return this.#schedules.list(filter);
+    return this.#schedules.list(filter, page);
   }
 
   async events(request: EventsRequest): Promise<EventPage> {

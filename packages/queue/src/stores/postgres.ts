@@ -14,11 +14,13 @@ import type {
   NewTask,
   PageRequest,
   QueueMinute,
+  QueuePage,
   QueuePatch,
   QueueStats,
   QueueStore,
   ScheduleFilter,
   ScheduleOp,
+  SchedulePage,
   ScheduleRecord,
   StoreFeature,
   StoreTraits,
@@ -26,7 +28,7 @@ import type {
   TaskFilter,
   TaskRecord,
 } from '../store.js';
-import { COMMON_FEATURES } from './common.js';
+import { areNames, COMMON_FEATURES } from './common.js';
 import { Enqueuer } from './postgres/enqueuer.js';
 import { Exchanger } from './postgres/exchanger.js';
 import { Journal } from './postgres/journal.js';
@@ -37,7 +39,7 @@ import { candidatesStatement, changeStatement, findStatement } from './postgres/
 import { type TaskRow, toRecord } from './postgres/rows.js';
 import { explained, Runner } from './postgres/runner.js';
 import { Schedules } from './postgres/schedules.js';
-import { readStats } from './postgres/stats.js';
+import { readStats, readStatsPage } from './postgres/stats.js';
 import type { PostgresTransaction } from './postgres/transactions.js';
 import { Vacuum } from './postgres/vacuum.js';
 
@@ -190,9 +192,10 @@ class PostgresStore implements QueueStore<PostgresTransaction> {
     return rows.map(toRecord);
   }
 
-  async stats(queues?: readonly string[]): Promise<QueueStats[]> {
+  async stats(queues?: readonly string[] | QueuePage): Promise<QueueStats[]> {
     this.#open();
-    return readStats(this.#runner, this.#schema, queues);
+    if (areNames(queues)) return readStats(this.#runner, this.#schema, queues);
+    return readStatsPage(this.#runner, this.#schema, queues);
   }
 
   async alter(filter: TaskFilter, change: Alteration, limit: number): Promise<string[]> {
@@ -247,9 +250,9 @@ class PostgresStore implements QueueStore<PostgresTransaction> {
     return this.#schedules.apply(ops);
   }
 
-  async schedules(filter: ScheduleFilter): Promise<ScheduleRecord[]> {
+  async schedules(filter: ScheduleFilter, page?: SchedulePage): Promise<ScheduleRecord[]> {
     this.#open();
-    return this.#schedules.list(filter);
+    return this.#schedules.list(filter, page);
   }
 
   async events(request: EventsRequest): Promise<EventPage> {

@@ -233,6 +233,26 @@ export const lifeChecks: readonly Check[] = [
     },
   },
   {
+    title: 'lists queues page by page, whatever is added meanwhile',
+    async run(kit, expect) {
+      await kit.store.control('c', { paused: true });
+      await kit.addDead();
+      await kit.addAll({ queue: 'b' }, { queue: 'e', when: { delayMs: 9_000 } }, { queue: 'd' });
+      await kit.exchange('w', { claim: 1, queues: ['d'] });
+      const seen: string[] = [];
+      for (let turn = 0; turn < 4; turn++) {
+        const after = seen.at(-1);
+        const page = { limit: 2, ...(after === undefined ? {} : { after }) };
+        seen.push(...(await kit.store.stats(page)).map(({ queue }) => queue));
+        // Before what was read: not seen. After it: seen.
+        if (turn === 0) await kit.addAll({ queue: 'a' }, { queue: 'r' });
+      }
+      expect(seen).toEqual(['b', 'c', 'd', 'e', 'q', 'r']);
+      const [first] = await kit.store.stats({ limit: 1, after: 'c' });
+      expect(first).toMatchObject({ queue: 'd', counts: { leased: 1 } });
+    },
+  },
+  {
     title: 'says since when the oldest ready task has been due',
     async run(kit, expect) {
       await kit.add();

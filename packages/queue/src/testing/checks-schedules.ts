@@ -241,6 +241,35 @@ export const scheduleChecks: readonly Check[] = [
     },
   },
   {
+    title: 'lists schedules page by page, whatever is added meanwhile',
+    needs: 'schedules',
+    async run(kit, expect) {
+      const seen: string[] = [];
+      for (const queue of ['q', 'p', 'r']) {
+        for (const id of ['b', 'd', 'c']) await put(kit, { queue, id });
+      }
+      let last: { queue: string; id: string } | undefined;
+      for (let turn = 0; turn < 6; turn++) {
+        const page = { limit: 2, ...(last === undefined ? {} : { after: last }) };
+        for (const record of (await kit.store.schedules?.({}, page)) ?? []) {
+          seen.push(`${record.queue} ${record.id}`);
+          last = { queue: record.queue, id: record.id };
+        }
+        // Before what was read: not seen. After it: seen.
+        if (turn === 1) await put(kit, { queue: 'p', id: 'a' });
+        if (turn === 1) await put(kit, { queue: 'r', id: 'e' });
+      }
+      expect(seen).toEqual([
+        ...['p b', 'p c', 'p d', 'q b', 'q c', 'q d', 'r b', 'r c', 'r d', 'r e'],
+      ]);
+      const rest = await kit.store.schedules?.(
+        { queue: 'p' },
+        { limit: 9, after: { queue: 'p', id: 'b' } },
+      );
+      expect(rest?.map(({ id }) => id)).toEqual(['c', 'd']);
+    },
+  },
+  {
     title: 'takes none of several changes when one makes no sense',
     needs: 'schedules',
     async run(kit, expect) {

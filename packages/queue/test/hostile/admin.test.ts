@@ -68,6 +68,12 @@ const named = (method: Method, path = 'queue'): Row => [
   text(200),
   (value) => call(method, value, ...(method === 'setLimits' ? [{}] : [])),
 ];
+const PAGING = {
+  limit: integer(1, 500),
+  cursor: [...text(200), 'x', Buffer.from('["a",1]').toString('base64url')].filter(
+    (value) => value !== null && value !== '',
+  ),
+};
 const BULK = { ...CHANGE, limit: integer(1, 10_000) };
 const RATE = { max: integer(1, 1e9), windowMs: integer(100, 86_400_000) };
 const GROUP = {
@@ -95,7 +101,10 @@ refuses(
     ...inputs('children', { sort: word, limit: integer(1, 500), filter: [{}] }, () => [id]),
     named('queue'),
     named('counts'),
-    ...inputs('schedules', { queue: text(200) }),
+    ...inputs('schedules', { queue: text(200), ...PAGING }),
+    ...inputs('queues', PAGING),
+    ['queue', text(200), (value) => call('schedule', value, 's')],
+    ['id', text(200), (value) => call('schedule', 'q', value)],
     ...inputs('events', {
       after: text(200),
       queues: [...listOf(text(200)), []],

@@ -4,6 +4,7 @@ import type {
   NewTask,
   ScheduleFilter,
   ScheduleOp,
+  SchedulePage,
   ScheduleRecord,
   ScheduleTiming,
   StoredEvent,
@@ -64,14 +65,17 @@ export class MemorySchedules {
     return kept;
   }
 
-  list({ queue, ids }: ScheduleFilter): ScheduleRecord[] {
+  list({ queue, ids }: ScheduleFilter, page?: SchedulePage): ScheduleRecord[] {
+    const after = page?.after === undefined ? undefined : nameOf(page.after);
     return [...this.#byName.entries()]
       .filter(
-        ([, kept]) =>
+        ([name, kept]) =>
+          (after === undefined || name > after) &&
           (queue === undefined || kept.queue === queue) &&
           (ids === undefined || ids.includes(kept.id)),
       )
       .sort(([a], [b]) => (a < b ? -1 : 1))
+      .slice(0, page?.limit)
       .map(([, kept]) => ({ ...kept }));
   }
 

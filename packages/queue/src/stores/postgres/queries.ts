@@ -1,4 +1,11 @@
-import type { Alteration, Edit, PageRequest, TaskFilter, TaskState } from '../../store.js';
+import type {
+  Alteration,
+  Edit,
+  PageRequest,
+  QueuePage,
+  TaskFilter,
+  TaskState,
+} from '../../store.js';
 import { SHARED_COLUMNS } from './tables.js';
 
 /** A statement with its parameters. */
@@ -193,6 +200,32 @@ export function changeStatement(
     text,
     values: [kind, ids, limit, from, by, reason, payload, every, priority, to, running],
   };
+}
+
+/** Where a queue is named, each with an index that begins with it. */
+const NAMED = [
+  ['task', "state = 'ready'"],
+  ['task', "state = 'scheduled' and blocked is null"],
+  ['task', "blocked = 'group'"],
+  ['task', "blocked = 'children'"],
+  ['finished', 'true'],
+  ['setting', 'configured'],
+] as const;
+
+/** Names of queues in order, from one to the next by the indexes: the tasks between are not read. */
+export function queueNamesStatement(s: string, { after = '', limit }: QueuePage): Statement {
+  const next = (name: string): string => {
+    const firsts = NAMED.map(
+      ([table, where]) =>
+        `(select x.queue from ${s}.queue_${table} x where ${where} and x.queue > ${name} order by x.queue limit 1)`,
+    );
+    return `(select min(f.queue) from (${firsts.join(' union all ')}) f)`;
+  };
+  const text = `with recursive names(queue) as (
+  select ${next('$1::text')} union all select ${next('n.queue')} from names n where n.queue is not null
+)
+select queue from names where queue is not null limit $2::integer`;
+  return { text, values: [after, limit] };
 }
 
 /** Counts and settings of queues. */

@@ -5,6 +5,7 @@ import type {
   NewTask,
   ScheduleFilter,
   ScheduleOp,
+  SchedulePage,
   ScheduleRecord,
 } from '../../store.js';
 import { uuidv7 } from '../../uuid.js';
@@ -50,12 +51,19 @@ export class Schedules {
     });
   }
 
-  async list({ queue, ids }: ScheduleFilter): Promise<ScheduleRecord[]> {
+  async list({ queue, ids }: ScheduleFilter, page?: SchedulePage): Promise<ScheduleRecord[]> {
     const { rows } = await this.#runner.query<Row>({
       text: `select * from ${this.#schema}.queue_schedule
         where ($1::text is null or queue = $1) and ($2::text[] is null or id = any($2))
-        order by queue collate "C", id collate "C"`,
-      values: [queue ?? null, ids ?? null],
+          and ($3::text is null or (queue collate "C", id collate "C") > ($3, $4::text))
+        order by queue collate "C", id collate "C" limit $5::integer`,
+      values: [
+        queue ?? null,
+        ids ?? null,
+        page?.after?.queue ?? null,
+        page?.after?.id ?? null,
+        page?.limit ?? null,
+      ],
     });
     return rows.map(toSchedule);
   }

@@ -1,5 +1,5 @@
-import type { GroupLimits, PriorityRange, QueueStats, TaskState } from '../../store.js';
-import { statsStatement } from './queries.js';
+import type { GroupLimits, PriorityRange, QueuePage, QueueStats, TaskState } from '../../store.js';
+import { queueNamesStatement, statsStatement } from './queries.js';
 import type { Runner } from './runner.js';
 
 interface Row extends Record<string, unknown> {
@@ -50,6 +50,18 @@ export async function readStats(
 
 function inNameOrder(stats: QueueStats[]): QueueStats[] {
   return stats.sort((a, b) => (a.queue < b.queue ? -1 : 1));
+}
+
+/** Counts and settings of a page of queues. */
+export async function readStatsPage(
+  runner: Runner,
+  schema: string,
+  page: QueuePage,
+): Promise<QueueStats[]> {
+  const { rows } = await runner.query<{ queue: string }>(queueNamesStatement(schema, page));
+  const names = rows.map(({ queue }) => queue);
+  const found = await readStats(runner, schema, names);
+  return found.sort((a, b) => names.indexOf(a.queue) - names.indexOf(b.queue));
 }
 
 function toStats(row: Row): QueueStats {

@@ -5,6 +5,7 @@ import type {
   NewTask,
   ScheduleFilter,
   ScheduleOp,
+  SchedulePage,
   ScheduleRecord,
 } from '../../store.js';
 import { uuidv7 } from '../../uuid.js';
@@ -79,16 +80,21 @@ export class RedisSchedules {
     throw new QueueError('QUEUE_STORE_UNAVAILABLE', 'Schedules are being changed by others');
   }
 
-  async list({ queue, ids }: ScheduleFilter): Promise<ScheduleRecord[]> {
-    const { rows } = await this.#read(this.#scripts.schedules, []);
-    return rows
-      .map(([, text, runs]): ScheduleRecord => ({ ...(JSON.parse(text) as Kept), runs }))
+  async list({ queue, ids }: ScheduleFilter, page?: SchedulePage): Promise<ScheduleRecord[]> {
+    const names = (await this.#run(this.#scripts.scheduleNames, [])) as string[];
+    const wanted = names
+      .map(partsOf)
       .filter(
         (kept) =>
           (queue === undefined || kept.queue === queue) &&
-          (ids === undefined || ids.includes(kept.id)),
+          (ids === undefined || ids.includes(kept.id)) &&
+          (page?.after === undefined || inOrder(page.after, kept) < 0),
       )
-      .sort((a, b) => compare(a.queue, b.queue) || compare(a.id, b.id));
+      .sort(inOrder)
+      .slice(0, page?.limit);
+    if (wanted.length === 0) return [];
+    const { rows } = await this.#read(this.#scripts.schedules, wanted.map(nameOf));
+    return rows.map(([, text, runs]): ScheduleRecord => ({ ...(JSON.parse(text) as Kept), runs }));
   }
 
   /** Fires at most `limit` due schedules. How many tasks were enqueued. */
@@ -118,7 +124,21 @@ export class RedisSchedules {
   }
 }
 
+interface Name {
+  readonly queue: string;
+  readonly id: string;
+}
+
+/** The way back from {@link nameOf}. */
+function partsOf(name: string): Name {
+  const colon = name.indexOf(':');
+  const rest = Buffer.from(name.slice(colon + 1));
+  const length = Number(name.slice(0, colon));
+  return { queue: rest.subarray(0, length).toString(), id: rest.subarray(length).toString() };
+}
+
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const inOrder = (a: Name, b: Name): number => compare(a.queue, b.queue) || compare(a.id, b.id);
 
 function change(old: Kept | undefined, op: ScheduleOp, now: number): Kept | null {
   if (op.kind === 'upsert') return upserted(old, op.schedule, now);

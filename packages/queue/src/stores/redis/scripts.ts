@@ -10,7 +10,7 @@ import { HEAD } from './lua/head.js';
 import { EVENTS, MINUTES } from './lua/journal.js';
 import { PRELUDE } from './lua/prelude.js';
 import { QUEUES } from './lua/queues.js';
-import { DUE, FIRE, SCHEDULE, SCHEDULES } from './lua/schedules.js';
+import { DUE, FIRE, SCHEDULE, SCHEDULE_NAMES, SCHEDULES } from './lua/schedules.js';
 import { SWEEP } from './lua/sweep.js';
 import { TASKS } from './lua/tasks.js';
 import { type Script, script } from './script.js';
@@ -28,6 +28,7 @@ type Name =
   | 'events'
   | 'minutes'
   | 'schedules'
+  | 'scheduleNames'
   | 'due'
   | 'schedule'
   | 'fire';
@@ -50,6 +51,7 @@ const PARTS: Readonly<Partial<Record<Name, string>>> = {
   events: EVENTS,
   minutes: MINUTES,
   schedules: SCHEDULES,
+  scheduleNames: SCHEDULE_NAMES,
   due: DUE,
   schedule: SCHEDULE,
 };

@@ -13,11 +13,13 @@ import type {
   NewTask,
   PageRequest,
   QueueMinute,
+  QueuePage,
   QueuePatch,
   QueueStats,
   QueueStore,
   ScheduleFilter,
   ScheduleOp,
+  SchedulePage,
   ScheduleRecord,
   StoreFeature,
   StoreTraits,
@@ -25,7 +27,7 @@ import type {
   TaskFilter,
   TaskRecord,
 } from '../../store.js';
-import { COMMON_FEATURES, checkBatch, refuseTransaction } from '../common.js';
+import { areNames, COMMON_FEATURES, checkBatch, refuseTransaction } from '../common.js';
 import { Handovers } from '../handovers.js';
 import { alterTasks, findTasks } from './admin.js';
 import type { RedisAddress, RedisClient } from './client.js';
@@ -158,11 +160,25 @@ export class RedisStore implements QueueStore {
     return findTasks(this.#admin, filter, page);
   }
 
-  async stats(queues?: readonly string[]): Promise<QueueStats[]> {
+  async stats(queues?: readonly string[] | QueuePage): Promise<QueueStats[]> {
     this.#open();
+    if (!areNames(queues)) return this.#statsPage(queues);
     if (queues?.length === 0) return [];
     const reply = await this.#run(this.#scripts.stats, [...new Set(queues ?? [])]);
     return statsReply(reply, queues === undefined);
+  }
+
+  /** Names are few beside tasks; only queues of the page are counted. */
+  async #statsPage({ after, limit }: QueuePage): Promise<QueueStats[]> {
+    const names = (await this.#admin.queues()).sort();
+    const found: QueueStats[] = [];
+    let at = after === undefined ? 0 : names.findIndex((name) => name > after);
+    while (at >= 0 && at < names.length && found.length < limit) {
+      const part = names.slice(at, at + limit - found.length);
+      found.push(...statsReply(await this.#run(this.#scripts.stats, part), true));
+      at += part.length;
+    }
+    return found;
   }
 
   async alter(filter: TaskFilter, change: Alteration, limit: number): Promise<string[]> {
@@ -185,9 +201,9 @@ export class RedisStore implements QueueStore {
     return this.#schedules.apply(ops);
   }
 
-  async schedules(filter: ScheduleFilter): Promise<ScheduleRecord[]> {
+  async schedules(filter: ScheduleFilter, page?: SchedulePage): Promise<ScheduleRecord[]> {
     this.#open();
-    return this.#schedules.list(filter);
+    return this.#schedules.list(filter, page);
   }
 
   async events(request: EventsRequest): Promise<EventPage> {

@@ -5,11 +5,15 @@ import { enqueueScript } from './enqueue.js';
  * names the JSON it was made from, and is refused when it is another by now.
  */
 
-/** ARGV: names, or none for all. Returns now, and name, JSON and number of runs of each there is. */
+/** Returns the names of all. */
+export const SCHEDULE_NAMES = `
+return redis.call('HKEYS', P .. 'sch')
+`;
+
+/** ARGV: names. Returns now, and name, JSON and number of runs of each there is. */
 export const SCHEDULES = `
 local found = {}
-local names = #ARGV > 0 and ARGV or redis.call('HKEYS', P .. 'sch')
-for _, name in ipairs(names) do
+for _, name in ipairs(ARGV) do
   local text = redis.call('HGET', P .. 'sch', name)
   if text then found[#found + 1] = {name, text, tonumber(redis.call('HGET', P .. 'schruns', name) or 0)} end
 end
