@@ -88,7 +88,8 @@ export interface DiskCacheStore extends CacheStore {
    * Writes a value that comes in pieces. It is there once it is whole; not at all when the source fails, whose error
    * this rejects with.
    *
-   * @returns whether it was written: not when the key was changed meanwhile, or the value is larger than `maxBytes`
+   * @returns whether it was written: not when the key was changed meanwhile, the value is larger than `maxBytes`, or there
+   * is no room and a sweep does not make some soon
    */
   setStream(
     namespace: string,

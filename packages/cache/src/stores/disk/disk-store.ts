@@ -24,6 +24,8 @@ export interface ResolvedDiskOptions extends SweepLimits {
 
 /** Operations at a time: several times what libuv's threads do at once, far from a process's limit of open files. */
 const AT_A_TIME = 32;
+/** Longest wait for a sweep to make room; well below the time that a cache gives an operation. */
+const PATIENCE_MS = 100;
 
 /** What a key's files say. An entry that is there is open. */
 interface Found {
@@ -168,7 +170,7 @@ export class DiskStore implements DiskCacheStore {
   ): Promise<boolean> {
     const name = { namespace, key };
     checkStorable(name);
-    await this.#makeRoom();
+    const fits = spaceOf(bytes.length) <= this.#options.maxBytes && (await this.#hasRoom());
     const state = await this.#namespace(namespace).state();
     const seen = fence === undefined ? undefined : parseFence(fence);
     if (seen !== undefined && !isCurrent(seen, state, tags)) return false;
@@ -180,8 +182,8 @@ export class DiskStore implements DiskCacheStore {
       tagsSeen: seen?.tagsSeen ?? state.tagsSeen,
     };
     const place = placeOf(state.epoch.folder, key);
-    if (spaceOf(bytes.length) > this.#options.maxBytes) {
-      // Too large to be kept; the older value may not stay either.
+    if (!fits) {
+      // It is not kept; the older value may not stay either.
       if (seen === undefined) await this.#versions.publishDeletion(place);
       return false;
     }
@@ -254,7 +256,7 @@ export class DiskStore implements DiskCacheStore {
     return this.#guarded(async () => {
       const name = { namespace, key };
       checkStorable(name);
-      await this.#makeRoom();
+      if (!(await this.#hasRoom())) return false;
       const { epoch, tagsSeen } = await this.#namespace(namespace).state();
       const place = placeOf(epoch.folder, key);
       const [version = NO_VERSION] = await versionsOf(place);
@@ -326,9 +328,18 @@ export class DiskStore implements DiskCacheStore {
     return bytes > this.#options.maxBytes || entries > this.#options.maxEntries;
   }
 
-  /** Holds up who writes while there is too much, so that writers cannot outrun eviction. */
-  async #makeRoom(): Promise<void> {
-    if (this.#isFull()) await this.#sweeper.run();
+  /**
+   * Whether there is room for more. Who writes while there is none waits for the sweep, so that writers cannot outrun
+   * eviction, but not for long: a cache had rather not keep a value than wait.
+   */
+  async #hasRoom(): Promise<boolean> {
+    if (!this.#isFull()) return true;
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, PATIENCE_MS);
+    });
+    await Promise.race([this.#sweeper.run(), patience]).finally(() => clearTimeout(timer));
+    return !this.#isFull();
   }
 
   #inTurn<T>(namespace: string, key: string, operation: () => Promise<T>): Promise<T> {
