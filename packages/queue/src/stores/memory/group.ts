@@ -40,8 +40,8 @@ export class MemoryGroup {
   strict: TaskGroup['strict'];
   limits: GroupLimits | null = null;
   rate: RateWindow | null = null;
-  /** Whether the queue will look again when the rate has room. */
-  reopening = false;
+  /** When the queue will look again, for the rate will have room. */
+  reopenAt: number | null = null;
   readonly ready: Set<MemoryTask> = new Set();
   readonly backlog: Heap<Entry> = new Heap<Entry>(claimedBefore);
 
@@ -52,6 +52,7 @@ export class MemoryGroup {
   setLimits(limits: GroupLimits | null): void {
     this.limits = limits;
     this.rate = RateWindow.next(this.rate, limits?.rate);
+    if ((this.rate?.nextFree() ?? null) === null) this.reopenAt = null;
   }
 
   /** Slots free by the number of tasks; below zero where a limit was lowered. */

@@ -151,8 +151,8 @@ export class MemoryQueue {
 
   #reopenLater(group: MemoryGroup): void {
     const at = group.rate?.nextFree() ?? null;
-    if (at === null || group.reopening) return;
-    group.reopening = true;
+    if (at === null || group.reopenAt !== null) return;
+    group.reopenAt = at;
     this.#reopening.push({ at, group });
   }
 
@@ -224,11 +224,20 @@ export class MemoryQueue {
     ) {
       this.arrive(task, now);
     }
-    for (let next = this.#reopening.peek(); next !== undefined && next.at <= now; ) {
+    for (let next = this.#nextReopening(); next !== undefined && next.at <= now; ) {
       this.#reopening.pop();
-      next.group.reopening = false;
+      next.group.reopenAt = null;
       this.admit(next.group, now);
-      next = this.#reopening.peek();
+      next = this.#nextReopening();
+    }
+  }
+
+  /** The next group to look at again, once those that have no rate any more are dropped. */
+  #nextReopening(): { at: number; group: MemoryGroup } | undefined {
+    for (;;) {
+      const next = this.#reopening.peek();
+      if (next === undefined || next.group.reopenAt === next.at) return next;
+      this.#reopening.pop();
     }
   }
 
@@ -263,7 +272,7 @@ export class MemoryQueue {
   nextDueAt(now: number): number | null {
     const times: (number | null | undefined)[] = [
       this.#nextScheduled()?.runAt,
-      this.#reopening.peek()?.at,
+      this.#nextReopening()?.at,
     ];
     const full = this.#rate !== null && this.#rate.used(now) >= this.#rate.max;
     if (full && this.counts.ready > 0) times.push(this.#rate?.nextFree());

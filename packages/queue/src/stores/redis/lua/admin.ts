@@ -224,6 +224,7 @@ if s.fair and (patch.groupDefaults ~= nil or patch.groups) then
   for _, name in ipairs(redis.call('HKEYS', P .. 'g:' .. q)) do
     local g = groupOf(q, name)
     g.rate = windowOf(g.rate, limitsOf(q, name).rate)
+    if not g.rate or not g.rate.s[1] then redis.call('ZREM', P .. 'reopen:' .. q, name) end
     rebalance(q, name, g)
   end
 end
