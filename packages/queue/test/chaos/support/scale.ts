@@ -32,3 +32,24 @@ export async function eventually(
     await pause(25);
   }
 }
+
+const TICK_MS = 100;
+
+/**
+ * By how many milliseconds a timer of this process, which has little to do, comes late at most until it is ended: what the
+ * machine itself is late by, with more to do than it has processors for.
+ */
+export function watchLateness(): { end(): number } {
+  let [last, most] = [performance.now(), 0];
+  const timer = setInterval(() => {
+    const now = performance.now();
+    most = Math.max(most, now - last - TICK_MS);
+    last = now;
+  }, TICK_MS);
+  return {
+    end: () => {
+      clearInterval(timer);
+      return Math.round(most);
+    },
+  };
+}
