@@ -20,6 +20,14 @@ const SETTLED: Readonly<Record<string, Phase>> = {
   'task.cancelled': 'cancelled',
 };
 
+/** What says nothing of where a task is in its life. */
+const ASIDE: readonly string[] = [
+  'task.progress',
+  'task.promoted',
+  'task.reprioritised',
+  'task.moved',
+];
+
 const isOver = ({ phase }: Story): boolean =>
   phase === 'completed' || phase === 'dead' || phase === 'cancelled';
 
@@ -29,6 +37,7 @@ const isOver = ({ phase }: Story): boolean =>
  */
 export class History {
   readonly violations: string[] = [];
+  /** By id; of tasks that were removed there is none any more. */
   readonly stories = new Map<string, Story>();
   /** Every event of a task, in order. */
   readonly events: StoredEvent[] = [];
@@ -76,7 +85,10 @@ export class History {
     } else if (type === 'task.redriven') {
       if (story.phase !== 'dead') this.#violation(event, `of a task that is ${story.phase}`);
       story.phase = 'waiting';
-    } else if (type !== 'task.progress') {
+    } else if (type === 'task.removed') {
+      if (story.phase === 'leased') this.#violation(event, 'of a task that is leased');
+      this.stories.delete(subject);
+    } else if (!ASIDE.includes(type)) {
       this.#settle(story, event);
     }
   }

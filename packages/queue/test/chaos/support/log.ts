@@ -6,12 +6,11 @@
  * - `begin <id> <epoch> <ns> <name>`, `end <id> <epoch> <ns>`: a handler begins, ends.
  * - `done <id> <ns>`: the store accepted a completion.
  * - `lost <id> <epoch>`: the worker learned that a lease had been taken over.
- * - `remove <id>`: it is about to remove a task.
  * - `token <token> <outcome>`: what became of an enqueue that carried a token.
  * - `still`: it does nothing more than work.
  * - `error <text>`: what should not have happened.
  */
-type Word = 'up' | 'begin' | 'end' | 'done' | 'lost' | 'remove' | 'token' | 'still' | 'error';
+type Word = 'up' | 'begin' | 'end' | 'done' | 'lost' | 'token' | 'still' | 'error';
 
 /** One run of a handler. */
 export interface Run {
@@ -35,8 +34,6 @@ export class ProcessLog {
   upAt: number | undefined;
   readonly done: { readonly id: string; readonly at: number }[] = [];
   readonly errors: string[] = [];
-  /** Ids of tasks that it removed, or was about to. */
-  readonly removed: string[] = [];
   /** What became of the enqueues of tokens, as far as it was told. */
   readonly tokens = new Map<string, string>();
   lost = 0;
@@ -81,9 +78,6 @@ export class ProcessLog {
         break;
       case 'lost':
         this.lost++;
-        break;
-      case 'remove':
-        this.removed.push(id);
         break;
       case 'token':
         this.tokens.set(id, epoch);

@@ -1,5 +1,4 @@
 import type { QueueStore, TaskRecord } from '../../../src/index.js';
-import type { Crew } from './crew.js';
 import type { History } from './history.js';
 
 const PAGE = 500;
@@ -22,21 +21,15 @@ export async function readRecords(
   return records;
 }
 
-/** Tasks that are not as their events tell, and such as are no more though nobody removed them. */
-export function checkRecords(
-  records: ReadonlyMap<string, TaskRecord>,
-  history: History,
-  crew: Crew,
-): string[] {
-  const removed = new Set(crew.members.flatMap(({ log }) => log.removed));
+/** Tasks that are not as their events tell, and such as are no more though none told that they were removed. */
+export function checkRecords(records: ReadonlyMap<string, TaskRecord>, history: History): string[] {
   const found: string[] = [];
   for (const [id, { phase, epoch, name }] of history.stories) {
     const record = records.get(id);
     if (record !== undefined) {
       if (record.state !== phase || record.epoch !== epoch)
         found.push(`${name} ${id} is ${record.state} ${record.epoch}, and was ${phase} ${epoch}`);
-    } else if (!removed.has(id)) found.push(`${name} ${id} is lost, it was ${phase}`);
-    else if (phase === 'leased') found.push(`${name} ${id} was removed while it was leased`);
+    } else found.push(`${name} ${id} is lost, it was ${phase}`);
   }
   for (const [id, { name }] of records)
     if (!history.stories.has(id)) found.push(`${name} ${id} was never added`);

@@ -206,9 +206,7 @@ function changing({ store }: Kit, seen: string[]): Act[] {
     () => store.alter({ ids: [any(seen) ?? ''] }, { kind: 'cancel', running: true }, 1),
     async () => {
       const id = seen[upTo(seen.length)];
-      if (id === undefined) return;
-      say('remove', id); // before: who is killed meanwhile may have removed it
-      await store.alter({ ids: [id] }, { kind: 'remove' }, 1);
+      if (id !== undefined) await store.alter({ ids: [id] }, { kind: 'remove' }, 1);
     },
     () => store.alter({ queue: MAIN, name: any(redriven) }, { kind: 'redrive' }, 3),
     () => store.alter({ queue: MAIN, name: FREE }, { kind: 'redrive', everyMs: 50 }, 5),
