@@ -43,6 +43,7 @@ export type { EventHub, QueueEvent, QueueEvents } from './events.js';
 export type { FlowLinks } from './flow.js';
 export type { HealthReport } from './health.js';
 export type { CloseReport } from './in-flight.js';
+export type { Latency, TaskLatency } from './latency.js';
 export type { Logger } from './logger.js';
 export type { GroupOptions, NewTaskOptions, TaskPlacement } from './new-task.js';
 export { createQueue, Queue } from './queue.js';
