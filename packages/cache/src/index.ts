@@ -37,6 +37,8 @@ export type { CacheStats, L1Stats, L2Stats, LoadStats } from './stats.js';
 export type {
   CacheStore,
   StoreChangeOptions,
+  StoreClaim,
+  StoreClaimResult,
   StoreInvalidation,
   StoreListener,
   StoreRead,
