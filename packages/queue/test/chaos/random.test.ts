@@ -47,7 +47,7 @@ afterAll(async () => {
   await program?.remove();
 });
 
-/** Fills two groups of different weights at one moment, and one with more than its rate, again and again. */
+/** Fills two groups of different weights at one moment, and those with caps and a rate with more than they allow, again and again. */
 async function flood(store: QueueStore<never>, until: () => boolean): Promise<Rivals[]> {
   const queue = createQueue(MAIN, { store, retry: { attempts: 20, initial: 20 } });
   const task = defineTask(WEIGHTED);
@@ -56,10 +56,12 @@ async function flood(store: QueueStore<never>, until: () => boolean): Promise<Ri
   for (let n = 0; !until(); n++) {
     const light = Array.from({ length: 20 }, () => item(`light-${n}`, 1));
     const heavy = Array.from({ length: 20 * WEIGHT }, () => item(`heavy-${n}`, WEIGHT));
-    const more = Array.from({ length: 2 * GROUP_RATE.max }, () => ({
-      ...{ task: defineTask(GROUP_RATED), payload: null, group: GROUP_RATED },
-      priority: 10, // all that may be claimed are claimed at once
-    }));
+    const more = [...CAPPED, GROUP_RATED].flatMap((name) =>
+      Array.from({ length: 2 * GROUP_RATE.max }, () => ({
+        ...{ task: defineTask(name), payload: null, group: name },
+        priority: 10, // all that may be claimed are claimed at once
+      })),
+    );
     const made = await queue.enqueueMany([...light, ...heavy, ...more]).catch((error: unknown) => {
       if (!isQueueError(error) || error.code !== 'QUEUE_STORE_UNAVAILABLE') throw error;
       return []; // whether they are there is not known
