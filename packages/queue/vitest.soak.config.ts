@@ -7,7 +7,7 @@ export default defineConfig({
   test: {
     name: 'queue soak',
     root: fileURLToPath(new URL('.', import.meta.url)),
-    include: ['test/chaos/**/*.test.ts', 'test/stores/{model,invariants}.test.ts'],
+    include: ['test/chaos/**/*.test.ts', 'test/stores/{model,invariants,fairness}.test.ts'],
     globalSetup: [fileURLToPath(new URL('../../test-services/setup.ts', import.meta.url))],
     env: { HOLDFAST_SOAK: '1' },
     fileParallelism: false,
