@@ -69,14 +69,21 @@ export class History {
 
   #take(event: StoredEvent): void {
     this.events.push(event);
-    const { type, subject, epoch, name = '' } = event;
+    const { type, subject, name = '' } = event;
     const story = this.stories.get(subject);
     if (type === 'task.added') {
       if (story !== undefined) this.#violation(event, 'added twice');
       this.stories.set(subject, { phase: 'waiting', epoch: 0, held: false, name, completions: 0 });
     } else if (story === undefined) {
       this.#violation(event, 'of a task that was not added');
-    } else if (type === 'task.started') {
+    } else {
+      this.#goOn(story, event);
+    }
+  }
+
+  #goOn(story: Story, event: StoredEvent): void {
+    const { type, subject, epoch } = event;
+    if (type === 'task.started') {
       this.#start(story, event);
     } else if (type === 'task.lapsed') {
       if (!story.held || epoch !== story.epoch) this.#violation(event, 'of a lease nobody has');
