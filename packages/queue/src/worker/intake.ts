@@ -7,6 +7,8 @@ import type { Slots } from './slots.js';
 import { Timers } from './timers.js';
 
 const UNKNOWN_TASK_DELAY_MS = 5_000;
+/** Each is told of once; names can be made up without end, and so many are enough to see what is wrong. */
+const MAX_UNKNOWN_TOLD = 100;
 /** A task claimed ahead that has not been started by then goes back, for whoever is quicker. */
 const HAND_BACK_MS = 200;
 
@@ -77,7 +79,7 @@ export class Intake {
   }
 
   #warnUnknown({ id, name, queue }: ClaimedTask): void {
-    if (this.#unknown.has(name)) return;
+    if (this.#unknown.has(name) || this.#unknown.size >= MAX_UNKNOWN_TOLD) return;
     this.#unknown.add(name);
     const fields = { module: 'queue', queue, task_id: id, name };
     this.#settings.logger.warn(fields, 'no handler here for this task: handing it back');
