@@ -109,6 +109,18 @@ describe('enqueue', () => {
     expect((await queue.enqueue(task, {}, key)).outcome).toBe('added');
   });
 
+  it('holds a key for ever, long after its task is gone', async () => {
+    const clock = virtualClock();
+    const queue = createQueue('q', { store: memoryStore({ clock }), retention: { completed: 0 } });
+    const task = defineTask('t');
+    const key = { idempotencyKey: 'k', idempotencyWindow: 'forever' } as const;
+    const { id } = await queue.enqueue(task, {}, key);
+    await queue.store.alter({ ids: [id] }, { kind: 'cancel' }, 1);
+    await clock.advance(50 * 365 * 86_400_000);
+    await queue.store.sweep(100);
+    expect(await queue.enqueue(task, {}, key)).toEqual({ outcome: 'duplicate', id });
+  });
+
   it('holds a key only while its task waits, where that was asked for', async () => {
     const store = memoryStore();
     const queue = createQueue('q', { store });

@@ -149,7 +149,7 @@ export interface TaskRecord {
   /** Start of the last claim. */
   readonly startedAt: number | null;
   readonly leaseUntil: number | null;
-  /** The worker that holds it, or last did without settling. */
+  /** The worker that holds it, held it when it ended, or last did without settling. */
   readonly worker: string | null;
   readonly finishedAt: number | null;
   /** When the finished task will be dropped. */
