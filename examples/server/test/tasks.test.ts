@@ -316,6 +316,35 @@ describe('tasks over HTTP', () => {
     expect((await call('POST', `${QUEUE}/resume`)).body).toMatchObject({ paused: false });
   });
 
+  it('Q8: are promoted, reprioritised, moved and cleaned by filter, many at a time', async () => {
+    const filter = { queue: 'operations', name: 'queue.probe' };
+    await call('POST', `${QUEUE}/pause`, { reason: 'the walk' });
+    const later = { delay_ms: 3_600_000 };
+    const [first, second] = [await probe({}, later), await probe({}, later)];
+    const many = (name: string, more: object = {}) =>
+      call('POST', `/v1/tasks/${name}`, { filter, ...more });
+    expect((await many('promote', { limit: 1 })).body).toEqual({ changed: 1 });
+    expect((await call('GET', `/v1/tasks/${first}`)).body).toMatchObject({ state: 'ready' });
+    expect((await many('reprioritise', { priority: 3 })).body).toEqual({ changed: 2 });
+    expect((await many('reprioritise', { priority: 3 })).body).toEqual({ changed: 0 });
+    const scheduled = { filter: { ...filter, states: ['scheduled'] }, to: 'aside' };
+    expect((await call('POST', '/v1/tasks/move', scheduled)).body).toEqual({ changed: 1 });
+    const moved = (await call('GET', `/v1/tasks/${second}`)).body;
+    expect(moved).toMatchObject({ queue: 'aside', priority: 3, state: 'scheduled' });
+    for (const queue of ['operations', 'aside'])
+      await call('POST', '/v1/tasks/cancel', { filter: { ...filter, queue } });
+    const { cursor } = (await call('GET', '/v1/task-events?after=latest&limit=1')).body;
+    const clean = { filter: { queue: 'aside' }, reason: 'tidy' };
+    expect((await call('POST', '/v1/tasks/clean', clean)).body).toEqual({ changed: 1 });
+    const { items } = (
+      await call('GET', `/v1/task-events?after=${cursor}&queue=aside&wait_ms=10000`)
+    ).body;
+    expect(items).toMatchObject([
+      { type: 'queue.cleaned', subject: 'aside', data: { count: 1, reason: 'tidy', by: 'local' } },
+    ]);
+    await call('POST', `${QUEUE}/resume`);
+  });
+
   it('Q9: are told of by events with a cursor, and counted by the minute', async () => {
     const { cursor } = (await call('GET', '/v1/task-events?after=latest&limit=1')).body;
     const follow = call('GET', `/v1/task-events?after=${cursor}&wait_ms=10000&type=task.completed`);
@@ -433,6 +462,8 @@ const BAD: readonly (readonly [string, string, unknown, string])[] = [
   ['POST', '/v1/tasks/purge', { filter: { states: ['ready'] } }, 'filter.states'],
   ['POST', '/v1/tasks/clean', { filter: { states: ['ready'] } }, 'filter.states.0'],
   ['POST', '/v1/tasks/cancel', { by: 'somebody else' }, 'by'],
+  ['POST', '/v1/tasks/reprioritise', { priority: 1e9 }, 'priority'],
+  ['POST', '/v1/tasks/move', { filter: { states: ['leased'] }, to: 'r' }, 'filter.states.0'],
   ['PATCH', '/v1/tasks/019a6b3e-7c1d-7f60-8a53-0d6a4b7f2c11', {}, 'priority'],
   ['PATCH', `${QUEUE}/limits`, { concurrency: -1 }, 'concurrency'],
   ['PATCH', `${QUEUE}/limits`, { rate: { max: 1, window_ms: 1 } }, 'rate.window_ms'],

@@ -43,7 +43,7 @@ export interface ListTasksInput {
   cursor?: string | null | undefined;
 }
 
-/** Input of `redriveMany` and `purge`: which dead letters, and how many at most. */
+/** Input of `redriveMany` and `purge` (which dead letters) and `promoteMany`: which tasks, and how many at most. */
 export interface BulkInput extends Change {
   filter?: Omit<TaskFilterInput, 'states'> | undefined;
   /**
@@ -81,6 +81,28 @@ export interface CancelInput extends Change {
 export interface CancelManyInput extends BulkInput {
   /** @defaultValue false */
   running?: boolean | undefined;
+}
+
+/** Input of `reprioritiseMany`: which tasks that wait. */
+export interface ReprioritiseManyInput extends BulkInput {
+  /** From −32768 to 32767. */
+  priority: number;
+}
+
+/** Input of `moveMany`: which tasks, ready, scheduled and dead ones where no states are given. */
+export interface MoveManyInput extends Change {
+  filter?:
+    | (Omit<TaskFilterInput, 'states'> & {
+        states?: ('ready' | 'scheduled' | 'dead')[] | undefined;
+      })
+    | undefined;
+  /** The queue that they go to. */
+  to: string;
+  /**
+   * From 1 to 10000.
+   * @defaultValue 1000
+   */
+  limit?: number | undefined;
 }
 
 /** Input of `clean`: which finished tasks, all where no states are given. */
@@ -157,7 +179,7 @@ export interface TaskInfo {
   /** Start of the last claim. */
   startedAt: string | null;
   leaseUntil: string | null;
-  /** The worker that holds it, or last did without settling. */
+  /** The worker that holds it, held it when it ended, or last did without settling. */
   worker: string | null;
   finishedAt: string | null;
   /** When the finished task will be dropped. */

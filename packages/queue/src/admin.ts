@@ -16,10 +16,12 @@ import type {
   CleanInput,
   ListQueuesInput,
   ListTasksInput,
+  MoveManyInput,
   QueueInfo,
   QueueList,
   RedriveInput,
   RedriveManyInput,
+  ReprioritiseManyInput,
   TaskCounts,
   TaskInfo,
   TaskPage,
@@ -137,12 +139,12 @@ export class QueueAdmin {
     await this.#tasks.remove(id, change);
   }
 
-  /** Deletes dead letters, oldest first. */
+  /** Deletes dead letters, oldest first. One event of each queue tells of them, `queue.cleaned`. */
   async purge(input: BulkInput = {}): Promise<Changed> {
     return this.#tasks.purge(input);
   }
 
-  /** Deletes finished tasks, of the states given or of all, oldest first. */
+  /** Deletes finished tasks, of the states given or of all, oldest first. Told of as by {@link QueueAdmin.purge}. */
   async clean(input: CleanInput = {}): Promise<Changed> {
     return this.#tasks.clean(input);
   }
@@ -155,6 +157,11 @@ export class QueueAdmin {
     return this.#tasks.edit(id, { kind: 'promote' }, change);
   }
 
+  /** Makes scheduled tasks due now that are not blocked, oldest first. @throws QueueError `QUEUE_UNSUPPORTED` */
+  async promoteMany(input: BulkInput = {}): Promise<Changed> {
+    return this.#tasks.promoteMany(input);
+  }
+
   /**
    * Gives a waiting task another priority, −32768 to 32767 or within the range of its queue.
    * @throws QueueError `QUEUE_TASK_NOT_FOUND`, `QUEUE_TASK_CONFLICT` when it does not wait, `QUEUE_PRIORITY_INVALID`,
@@ -165,12 +172,30 @@ export class QueueAdmin {
   }
 
   /**
+   * Gives waiting tasks another priority, oldest first. Those that have it, and those whose queue does not take it, are
+   * left alone.
+   * @throws QueueError `QUEUE_UNSUPPORTED`
+   */
+  async reprioritiseMany(input: ReprioritiseManyInput): Promise<Changed> {
+    return this.#tasks.reprioritiseMany(input);
+  }
+
+  /**
    * Takes a ready, scheduled or dead task to another queue.
    * @throws QueueError `QUEUE_TASK_NOT_FOUND`, `QUEUE_TASK_CONFLICT` when it runs, is of a flow, or its key is taken
    * there, `QUEUE_PRIORITY_INVALID` when that queue does not take its priority, `QUEUE_UNSUPPORTED`
    */
   async move(id: string, queue: string, change: Change = {}): Promise<TaskInfo> {
     return this.#tasks.move(id, queue, change);
+  }
+
+  /**
+   * Takes ready, scheduled and dead tasks to another queue, oldest first. Left alone are those that {@link QueueAdmin.move}
+   * would refuse.
+   * @throws QueueError `QUEUE_UNSUPPORTED`
+   */
+  async moveMany(input: MoveManyInput): Promise<Changed> {
+    return this.#tasks.moveMany(input);
   }
 
   /**

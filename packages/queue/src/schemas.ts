@@ -10,10 +10,12 @@ import type {
   ListQueuesInput,
   ListTasksInput,
   ListTasksQuery,
+  MoveManyInput,
   QueueInfo,
   QueueList,
   RedriveInput,
   RedriveManyInput,
+  ReprioritiseManyInput,
   TaskCounts,
   TaskInfo,
   TaskPage,
@@ -59,10 +61,12 @@ export type {
   ListQueuesInput,
   ListTasksInput,
   ListTasksQuery,
+  MoveManyInput,
   QueueInfo,
   QueueList,
   RedriveInput,
   RedriveManyInput,
+  ReprioritiseManyInput,
   TaskCounts,
   TaskFilterInput,
   TaskInfo,
@@ -206,7 +210,7 @@ const bulk = z.strictObject({
 });
 const running = z.boolean().default(false).describe('Also if it runs: its signal aborts');
 
-/** Input of `purge`: which dead letters, and how many at most. */
+/** Input of `purge` and `promoteMany`: which tasks, and how many at most. */
 export const bulkSchema: z.ZodType<BulkQuery, BulkInput> = bulk;
 
 /** Input of `redrive`. */
@@ -254,6 +258,32 @@ export const cleanSchema: z.ZodType<CleanQuery, CleanInput> = bulk.extend({
 
 /** A priority, for `reprioritise`. */
 export const prioritySchema: z.ZodType<number, number> = z.int().min(-32_768).max(32_767);
+
+/** Input of `reprioritiseMany`. */
+export const reprioritiseManySchema: z.ZodType<
+  BulkQuery & { priority: number },
+  ReprioritiseManyInput
+> = bulk.extend({ priority: prioritySchema });
+
+/** {@link MoveManyInput} with its defaults. */
+export type MoveManyQuery = MoveManyInput & {
+  filter: NonNullable<MoveManyInput['filter']>;
+  limit: number;
+};
+
+/** Input of `moveMany`. */
+export const moveManySchema: z.ZodType<MoveManyQuery, MoveManyInput> = bulk.extend({
+  filter: filter
+    .omit({ states: true })
+    .extend({
+      states: z
+        .array(z.enum(['ready', 'scheduled', 'dead']))
+        .min(1)
+        .optional(),
+    })
+    .default({}),
+  to: queue.describe('The queue that they go to'),
+});
 
 /** A task. */
 export const taskSchema: z.ZodType<TaskInfo> = task;

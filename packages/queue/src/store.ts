@@ -75,6 +75,7 @@ export type {
   Alteration,
   AlterationBase,
   Cancel,
+  Clean,
   Edit,
   GroupLimits,
   Move,

@@ -122,6 +122,44 @@ describe('QueueAdmin on tasks', () => {
     await expect(admin.promote('nope')).rejects.toMatchObject({ code: 'QUEUE_TASK_NOT_FOUND' });
   });
 
+  it('promotes, reprioritises and moves many, up to a limit', async () => {
+    const { kit, queue, admin } = setUp();
+    const dead = await kit.addDead();
+    for (let n = 0; n < 3; n++) await queue.enqueue(task, n, { delay: '1h' });
+    const filter = { queue: 'q', name: 't' };
+    expect(await admin.promoteMany({ filter, limit: 2 })).toEqual({ changed: 2 });
+    expect(await admin.counts('q')).toMatchObject({ ready: 2, scheduled: 1 });
+    const urgent = { filter, priority: 5, limit: 2, by: 'ann' };
+    // The same again comes to those that were left.
+    expect(await admin.reprioritiseMany(urgent)).toEqual({ changed: 2 });
+    expect(await admin.reprioritiseMany(urgent)).toEqual({ changed: 1 });
+    expect(await admin.reprioritiseMany(urgent)).toEqual({ changed: 0 });
+    const [{ id, history } = { id: '', history: [] }] = (await admin.list({ filter })).items;
+    expect(history.at(-1)).toMatchObject({ kind: 'reprioritised', by: 'ann' });
+    expect(await admin.reprioritise(id, 5)).toMatchObject({ priority: 5, history });
+    const move = { filter: { ...filter, states: ['ready' as const] }, to: 'r' };
+    expect(await admin.moveMany(move)).toEqual({ changed: 2 });
+    expect(await admin.moveMany({ filter, to: 'r' })).toEqual({ changed: 2 });
+    expect(await admin.counts('r')).toMatchObject({ ready: 2, scheduled: 1, dead: 1 });
+    expect((await admin.get(dead)).history.at(-1)).toMatchObject({ kind: 'moved', from: 'q' });
+    await expect(admin.reprioritise(dead, 0)).rejects.toMatchObject({
+      code: 'QUEUE_TASK_CONFLICT',
+    });
+  });
+
+  it('tells of a purge by one event, with the count', async () => {
+    const { kit, admin } = setUp();
+    for (let n = 0; n < 20; n++) await kit.addDead();
+    const { cursor } = await admin.events({ after: 'latest' });
+    const by = { by: 'ann', reason: 'all of them failed the same way' };
+    expect(await admin.purge({ filter: { queue: 'q' }, ...by })).toEqual({ changed: 20 });
+    const { items } = eventListSchema.parse(await admin.events({ after: cursor }));
+    expect(items).toMatchObject([
+      { type: 'queue.cleaned', subject: 'q', data: { count: 20, ...by } },
+    ]);
+    expect(items.length).toBe(1);
+  });
+
   it('filters by group, error and time, and lists the children of a task', async () => {
     const { kit, queue, admin } = setUp();
     await kit.addDead({ group: { key: 'acme' } });
@@ -269,6 +307,9 @@ describe('QueueAdmin on queues', () => {
       admin.cancel(id, { running: true }),
       admin.promote(id),
       admin.move(id, 'r'),
+      admin.promoteMany(),
+      admin.reprioritiseMany({ priority: 1 }),
+      admin.moveMany({ to: 'r' }),
       admin.setLimits('q', { concurrency: 1 }),
       admin.schedules(),
       admin.events(),

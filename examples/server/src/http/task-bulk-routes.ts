@@ -5,7 +5,9 @@ import {
   changedSchema,
   cleanSchema,
   fromJson,
+  moveManySchema,
   redriveManySchema,
+  reprioritiseManySchema,
   type Snake,
 } from '@holdfast/queue/schemas';
 import { createRoute, type OpenAPIHono, type z } from '@hono/zod-openapi';
@@ -58,14 +60,38 @@ export function bulkRoutes(app: OpenAPIHono<ServerEnv>, admin: QueueAdmin): void
     change: (input) => admin.cancelMany(input),
   });
   bulkRoute(app, {
+    name: 'promote',
+    summary: 'Make scheduled tasks due now that are not blocked, oldest first',
+    schema: bulkSchema,
+    change: (input) => admin.promoteMany(input),
+  });
+  bulkRoute(app, {
+    name: 'reprioritise',
+    summary: 'Give waiting tasks another priority, oldest first',
+    description:
+      'Those that have it, and those whose queue does not take it, are left alone: send it again until none is changed.',
+    schema: reprioritiseManySchema,
+    change: (input) => admin.reprioritiseMany(input),
+  });
+  bulkRoute(app, {
+    name: 'move',
+    summary: 'Take ready, scheduled and dead tasks to another queue, oldest first',
+    description:
+      'Left alone are tasks with parents or children, and those whose idempotency key or priority is not taken there.',
+    schema: moveManySchema,
+    change: (input) => admin.moveMany(input),
+  });
+  bulkRoute(app, {
     name: 'purge',
     summary: 'Delete dead letters, oldest first',
+    description: 'One event of each queue, `queue.cleaned`, tells of them with their count.',
     schema: bulkSchema,
     change: (input) => admin.purge(input),
   });
   bulkRoute(app, {
     name: 'clean',
     summary: 'Delete finished tasks, of the states given or of all',
+    description: 'One event of each queue, `queue.cleaned`, tells of them with their count.',
     schema: cleanSchema,
     change: (input) => admin.clean(input),
   });

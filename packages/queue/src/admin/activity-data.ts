@@ -20,6 +20,8 @@ export interface EventInfo {
     reason?: string | undefined;
     /** The queue that a task was moved from. */
     from?: string | undefined;
+    /** How many tasks were cleaned away. */
+    count?: number | undefined;
   };
 }
 

@@ -6,8 +6,11 @@ import type {
   Changed,
   CleanInput,
   ListTasksInput,
+  MoveManyInput,
   RedriveInput,
   RedriveManyInput,
+  ReprioritiseManyInput,
+  TaskFilterInput,
   TaskInfo,
   TaskPage,
 } from '../admin-data.js';
@@ -23,9 +26,11 @@ import {
   changeSchema,
   cleanSchema,
   listTasksSchema,
+  moveManySchema,
   prioritySchema,
   redriveManySchema,
   redriveSchema,
+  reprioritiseManySchema,
 } from '../schemas.js';
 import type {
   Alteration,
@@ -134,14 +139,30 @@ export class AdminTasks {
   async purge(input: BulkInput): Promise<Changed> {
     const { filter, limit, ...change } = parse(bulkSchema, input);
     const dead: TaskFilter = { ...toFilter(this.#store, filter), states: ['dead'] };
-    return this.#alter(dead, { kind: 'remove', ...whoOf(change) }, limit);
+    return this.#alter(dead, { kind: 'clean', ...whoOf(change) }, limit);
   }
 
   async clean(input: CleanInput): Promise<Changed> {
     const { filter, limit, ...change } = parse(cleanSchema, input);
     const { states = ['completed', 'dead', 'cancelled'], ...rest } = filter;
     const finished: TaskFilter = { ...toFilter(this.#store, rest), states };
-    return this.#alter(finished, { kind: 'remove', ...whoOf(change) }, limit);
+    return this.#alter(finished, { kind: 'clean', ...whoOf(change) }, limit);
+  }
+
+  async promoteMany(input: BulkInput): Promise<Changed> {
+    const { filter, limit, ...change } = parse(bulkSchema, input);
+    return this.#editMany(filter, { kind: 'promote', ...whoOf(change) }, limit);
+  }
+
+  async reprioritiseMany(input: ReprioritiseManyInput): Promise<Changed> {
+    const { filter, limit, priority, ...change } = parse(reprioritiseManySchema, input);
+    return this.#editMany(filter, { kind: 'reprioritise', priority, ...whoOf(change) }, limit);
+  }
+
+  async moveMany(input: MoveManyInput): Promise<Changed> {
+    const { filter, limit, to, ...change } = parse(moveManySchema, input);
+    requireFeature(this.#store, 'move', 'Moving tasks');
+    return this.#editMany(filter, { kind: 'move', queue: to, ...whoOf(change) }, limit);
   }
 
   async reprioritise(id: string, priority: number, change: Change): Promise<TaskInfo> {
@@ -159,20 +180,25 @@ export class AdminTasks {
     const filter = { ids: [textOption('id', id)] };
     const who = whoOf(parse(changeSchema, change));
     const changed = (await this.#store.edit?.(filter, { ...edit, ...who }, 1)) ?? [];
-    if (changed.length === 0) await this.#checkPriority(id, edit);
+    if (changed.length === 0 && (await this.#isAsAsked(id, edit))) return this.get(id);
     await this.#tell(id, edit.kind, changed, who);
     return this.get(id);
   }
 
-  /** An edit that changed nothing may have been one that the range of a queue does not allow. */
-  async #checkPriority(id: string, edit: Edit): Promise<void> {
-    if (edit.kind === 'promote') return;
+  /**
+   * An edit that changed nothing may have been one that the range of a queue does not allow, or asked for the priority
+   * that the task has: whether it did.
+   */
+  async #isAsAsked(id: string, edit: Edit): Promise<boolean> {
+    if (edit.kind === 'promote') return false;
     const task = await this.get(id);
     const [queue, priority] =
       edit.kind === 'move' ? [edit.queue, task.priority] : [task.queue, edit.priority];
     const range = (await this.#store.stats([queue]))[0]?.limits?.priorities ?? null;
     if (range !== null && nearestPriority(range, priority) !== priority)
       throw priorityRefused(range, priority);
+    const waits = task.state === 'ready' || task.state === 'scheduled';
+    return edit.kind === 'reprioritise' && waits && task.priority === priority;
   }
 
   async #alterOne(id: string, change: Alteration): Promise<void> {
@@ -195,10 +221,19 @@ export class AdminTasks {
   }
 
   async #alter(filter: TaskFilter, change: Alteration, limit: number): Promise<Changed> {
-    const changed = (await this.#store.alter(filter, change, limit)).length;
-    const { queue } = filter;
-    const fields = { module: 'queue', queue, kind: change.kind, changed, ...whoOf(change) };
-    this.#logger.info(fields, 'tasks changed');
+    return this.#tellMany(filter, change, await this.#store.alter(filter, change, limit));
+  }
+
+  async #editMany(filter: TaskFilterInput, edit: Edit, limit: number): Promise<Changed> {
+    requireFeature(this.#store, 'edits', 'Editing tasks');
+    const which = toFilter(this.#store, filter);
+    return this.#tellMany(which, edit, (await this.#store.edit?.(which, edit, limit)) ?? []);
+  }
+
+  #tellMany(filter: TaskFilter, change: Alteration | Edit, ids: readonly string[]): Changed {
+    const changed = ids.length;
+    const fields = { module: 'queue', queue: filter.queue, kind: change.kind, changed };
+    this.#logger.info({ ...fields, ...whoOf(change) }, 'tasks changed');
     return { changed };
   }
 }

@@ -1,7 +1,7 @@
 /**
  * What a store tells of, across processes. `task.lapsed`: a lease ran out. `task.removed`: by an operator, not because
- * its time was over. `queue.changed`: its limits. `queue.drained`: the last live task ended. `schedule.changed`: made, or
- * put again as another.
+ * its time was over. `queue.changed`: its limits. `queue.cleaned`: an operator deleted finished tasks, `count` of them.
+ * `queue.drained`: the last live task ended. `schedule.changed`: made, or put again as another.
  */
 export type StoredEventType =
   | 'task.added'
@@ -21,6 +21,7 @@ export type StoredEventType =
   | 'queue.paused'
   | 'queue.resumed'
   | 'queue.changed'
+  | 'queue.cleaned'
   | 'queue.drained'
   | 'schedule.fired'
   | 'schedule.changed'
@@ -50,6 +51,8 @@ export interface StoredEvent {
   readonly reason?: string;
   /** Of `task.moved`: the queue it left. */
   readonly from?: string;
+  /** Of `queue.cleaned`: how many tasks. */
+  readonly count?: number;
 }
 
 /** Which events. */

@@ -115,12 +115,23 @@ export interface Remove extends AlterationBase {
   readonly kind: 'remove';
 }
 
+/**
+ * Deletes finished tasks with their keys, and tells of those of a queue by one `queue.cleaned`: a store that works in
+ * steps by one for each step. So many deletions push no other event out of what is kept.
+ */
+export interface Clean extends AlterationBase {
+  readonly kind: 'clean';
+}
+
 /** Makes scheduled tasks that are not blocked due now. */
 export interface Promote extends AlterationBase {
   readonly kind: 'promote';
 }
 
-/** Gives tasks that wait (ready, scheduled) another priority, where their queue takes it. */
+/**
+ * Gives tasks that wait (ready, scheduled) another priority, where their queue takes it. Those that have it are left
+ * alone, so that the same change again comes to the next ones.
+ */
 export interface Reprioritise extends AlterationBase {
   readonly kind: 'reprioritise';
   readonly priority: number;
@@ -139,7 +150,7 @@ export interface Move extends AlterationBase {
  * A change to what becomes of tasks. A redrive leaves alone a dead letter whose key another task has taken over: there are never two
  * live tasks with one key. A redriven parent waits for those of its children that are live.
  */
-export type Alteration = Redrive | Cancel | Remove;
+export type Alteration = Redrive | Cancel | Remove | Clean;
 
 /** A change to where waiting tasks stand: feature `edits`. */
 export type Edit = Promote | Reprioritise | Move;

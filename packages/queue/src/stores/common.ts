@@ -53,7 +53,7 @@ export function priorityRefused(range: PriorityRange, priority: number): QueueEr
 export function eventDetail(
   type: StoredEventType,
   text: string | null | undefined,
-): Pick<StoredEvent, 'progress' | 'by' | 'reason' | 'from'> {
+): Pick<StoredEvent, 'progress' | 'by' | 'reason' | 'from' | 'count'> {
   if (!text) return {};
   return type === 'task.progress' ? { progress: text } : (JSON.parse(text) as AlterationBase);
 }

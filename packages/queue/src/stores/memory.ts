@@ -232,16 +232,22 @@ class MemoryStore implements QueueStore {
     const stillFits = fits(change);
     const found = this.#tasks.matching(filter).filter(stillFits);
     found.sort((a, b) => compare(a.task.id, b.task.id));
-    const woken = new Set<string>();
+    const counts = new Map<string, number>();
     for (const task of found) {
       if (changed.length >= limit) break;
       // One change can end another task, as that of a child ends its parent.
       if (this.#tasks.byId.get(task.task.id) !== task || !stillFits(task)) continue;
       if (!changeTask(this.#tasks, task, change, changed.length, now)) continue;
-      changed.push(task.task.id);
-      woken.add(task.task.queue);
+      const { id, queue } = task.task;
+      changed.push(id);
+      counts.set(queue, (counts.get(queue) ?? 0) + 1);
     }
-    if (WAKING.includes(change.kind)) for (const queue of woken) this.#wake(queue);
+    if (WAKING.includes(change.kind)) for (const queue of counts.keys()) this.#wake(queue);
+    if (change.kind === 'clean') {
+      const told = { at: now, type: 'queue.cleaned', ...whoOf(change) } as const;
+      for (const [queue, count] of counts)
+        this.#journal.note({ ...told, queue, subject: queue, count });
+    }
     return changed;
   }
 

@@ -92,12 +92,14 @@ export const changeChecks: readonly Check[] = [
     },
   },
   {
-    title: 'gives waiting tasks another priority',
+    title: 'gives waiting tasks another priority, but for those that have it',
     needs: 'edits',
     async run(kit, expect) {
       const [a = '', b = '', c = ''] = await kit.addAll({}, {}, { when: { delayMs: 1_000 } });
       const change = { kind: 'reprioritise', priority: 7 } as const;
-      expect(await kit.store.edit?.({ ids: [b, c] }, change, 9)).toEqual([b, c]);
+      expect(await kit.store.edit?.({ ids: [b, c] }, change, 1)).toEqual([b]);
+      expect(await kit.store.edit?.({ ids: [b, c] }, change, 1)).toEqual([c]);
+      expect(await kit.store.edit?.({ ids: [b, c] }, change, 1)).toEqual([]);
       await kit.harness.advance(1_000);
       const claimed = await kit.claim('w', 9);
       expect(claimed.map(({ id, priority }) => [id, priority])).toEqual([

@@ -125,6 +125,44 @@ export const eventChecks: readonly Check[] = [
     },
   },
   {
+    title: 'tells of many finished tasks that were deleted by one event of each queue',
+    needs: 'events',
+    async run(kit, expect) {
+      const who = { by: 'ann', reason: 'the "big" broom' };
+      const dead = [await kit.addDead(), await kit.addDead({ key: { value: 'k', ttlMs: 60_000 } })];
+      const done = await kit.add();
+      await kit.settle('a', kit.completed(await kit.claimOne('a')));
+      const other = await kit.add({ queue: 'r' });
+      const [last] = (await kit.exchange('a', { claim: 1, queues: ['r'] })).claimed;
+      if (last === undefined) throw new Error('there was nothing to claim');
+      await kit.settle('a', kit.dead(last));
+      const [leased, waiting] = await kit.addAll({}, { when: { delayMs: 60_000 } });
+      await kit.claimOne('a');
+      const { cursor } = await read(kit, { after: 'latest' });
+      const clean = { kind: 'clean', ...who } as const;
+      expect(await kit.store.alter({ states: ['dead'] }, clean, 1)).toEqual(dead.slice(0, 1));
+      expect(await kit.store.alter({}, clean, 9)).toEqual([dead[1], done, other]);
+      expect(await kit.store.alter({}, clean, 9)).toEqual([]);
+      const { events } = await read(kit, { after: cursor });
+      const told = events.map(({ cursor: _, at: __, ...event }) => event);
+      expect(told[0]).toEqual({
+        type: 'queue.cleaned',
+        queue: 'q',
+        subject: 'q',
+        count: 1,
+        ...who,
+      });
+      expect(told.slice(1).sort((a, b) => (a.queue < b.queue ? -1 : 1))).toEqual([
+        { type: 'queue.cleaned', queue: 'q', subject: 'q', count: 2, ...who },
+        { type: 'queue.cleaned', queue: 'r', subject: 'r', count: 1, ...who },
+      ]);
+      const left = await kit.store.find({}, { order: 'oldest', limit: 9 });
+      expect(left.map(({ id }) => id)).toEqual([leased, waiting]);
+      const again = kit.task({ key: { value: 'k', ttlMs: 60_000 } });
+      expect(await kit.store.enqueue([again])).toEqual([{ outcome: 'added', id: again.id }]);
+    },
+  },
+  {
     title: 'keeps what operators did in the history of a task',
     needs: 'move',
     async run(kit, expect) {

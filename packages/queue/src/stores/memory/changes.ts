@@ -19,10 +19,12 @@ export function fits(change: Alteration | Edit): Fits {
         : waiting;
     case 'remove':
       return atRest;
+    case 'clean':
+      return ({ finishedAt }) => finishedAt !== null;
     case 'promote':
       return ({ state, blockedBy }) => state === 'scheduled' && blockedBy === null;
     case 'reprioritise':
-      return waiting;
+      return (task) => waiting(task) && task.task.priority !== change.priority;
     case 'move':
       return ({ state, blockedBy, parents, children, task }) =>
         (state === 'ready' || state === 'dead' || (state === 'scheduled' && blockedBy === null)) &&
@@ -55,6 +57,9 @@ export function changeTask(
       return true;
     case 'remove':
       tasks.journal.change('task.removed', task, now, whoOf(change));
+      remove(tasks, task, now);
+      return true;
+    case 'clean':
       remove(tasks, task, now);
       return true;
     case 'promote':

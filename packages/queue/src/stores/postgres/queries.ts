@@ -149,6 +149,7 @@ const FITS: Record<(Alteration | Edit)['kind'], { live?: string; finished?: stri
   redrive: { finished: "state = 'dead'" },
   cancel: { live: '(lease_until is null or not cancelling)' },
   remove: { live: 'lease_until is null', finished: 'true' },
+  clean: { finished: 'true' },
   promote: { live: "state = 'scheduled' and blocked is null" },
   reprioritise: { live: 'lease_until is null' },
   move: { live: 'lease_until is null and blocked is null', finished: "state = 'dead'" },
@@ -163,6 +164,7 @@ export function candidatesStatement(
 ): Statement {
   const where = new Conditions(s, filter);
   if (page.after !== undefined) where.add('id > ?::uuid', page.after);
+  if (change.kind === 'reprioritise') where.add('priority <> ?::smallint', change.priority);
   const fits = FITS[change.kind];
   const idle = change.kind === 'cancel' && change.running !== true ? 'and lease_until is null' : '';
   const tail = `order by id limit ${where.param(page.limit)}`;

@@ -98,6 +98,7 @@ const FITS: Readonly<Record<(Alteration | Edit)['kind'], readonly TaskState[]>> 
   redrive: ['dead'],
   cancel: ['ready', 'scheduled'],
   remove: ['ready', 'scheduled', 'completed', 'dead', 'cancelled'],
+  clean: ['completed', 'dead', 'cancelled'],
   promote: ['scheduled'],
   reprioritise: ['ready', 'scheduled'],
   move: ['ready', 'scheduled', 'dead'],

@@ -187,7 +187,9 @@ function rareSteps(features: Features): Weighted[] {
   const filter = filterOf(features);
   const alteration = fc.record({
     do: as('alter'),
-    kind: fc.constantFrom('redrive' as const, 'cancel' as const, 'remove' as const),
+    kind: fc.constantFrom(
+      ...['redrive' as const, 'cancel' as const, 'remove' as const, 'clean' as const],
+    ),
     filter,
     limit,
     more: features.has('cancel') && features.has('redrive') ? fc.boolean() : fc.constant(false),

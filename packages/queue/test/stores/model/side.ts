@@ -276,7 +276,7 @@ function withoutNulls(limits: unknown): unknown {
 }
 
 function alterationOf({ kind, more }: Step & { do: 'alter' }): Alteration {
-  if (!more || kind === 'remove') return { kind };
+  if (!more || kind === 'remove' || kind === 'clean') return { kind };
   return kind === 'cancel' ? { kind, running: true } : { kind, payload: '[9]', everyMs: 1_000 };
 }
 

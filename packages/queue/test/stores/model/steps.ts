@@ -52,7 +52,7 @@ export type Step =
   | { do: 'find'; filter: StepFilter; order: PageRequest['order']; limit: number }
   | {
       do: 'alter';
-      kind: 'redrive' | 'cancel' | 'remove';
+      kind: 'redrive' | 'cancel' | 'remove' | 'clean';
       filter: StepFilter;
       limit: number;
       more: boolean;

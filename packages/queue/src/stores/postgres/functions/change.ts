@@ -33,6 +33,8 @@ declare
   v_entry text;
   v_said jsonb;
   v_who text;
+  -- Of each task that was cleaned.
+  v_cleaned text[] := '{}';
   t ${s}.queue_task;
   f ${s}.queue_finished;
 begin
@@ -78,12 +80,17 @@ begin
     elsif p_kind = 'remove' then
       continue when v_live and t.lease_until is not null;
       ${removeText(s)}
+    elsif p_kind = 'clean' then
+      continue when v_live;
+      ${removeText(s)}
+      v_cleaned := v_cleaned || f.queue;
     elsif p_kind = 'promote' then
       continue when not v_live or t.state <> 'scheduled' or t.blocked is not null;
       update ${s}.queue_task x set run_at = v_now, history = array_append(x.history, v_entry) where x.id = v_id;
       perform ${s}.queue_arrive_v1(v_id, v_now);
     elsif p_kind = 'reprioritise' then
-      continue when not v_live or t.lease_until is not null or not ${s}.queue_takes_v1(t.queue, p_priority);
+      continue when not v_live or t.lease_until is not null or t.priority = p_priority
+        or not ${s}.queue_takes_v1(t.queue, p_priority);
       update ${s}.queue_task x set priority = p_priority, history = array_append(x.history, v_entry) where x.id = v_id;
     elsif p_kind = 'move' then
       continue when (v_live and (t.lease_until is not null or t.blocked is not null or t.queue = p_to
@@ -104,6 +111,9 @@ begin
       perform pg_notify('${s}_queue', case p_kind when 'move' then p_to when 'redrive' then f.queue else t.queue end);
     end if;
   end loop;
+  perform ${s}.queue_note_v1('queue.cleaned', c.queue, c.queue, null, null, jsonb_strip_nulls(
+    jsonb_build_object('by', p_by, 'reason', p_reason, 'count', c.count))::text, v_now)
+  from (select u.queue, count(*) as count from unnest(v_cleaned) as u(queue) group by u.queue) c;
 end $$;
 `;
 }

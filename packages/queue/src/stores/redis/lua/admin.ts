@@ -112,10 +112,8 @@ function kinds.cancel(id, t)
   end
   return true
 end
-function kinds.remove(id, t)
-  if t[STATE] == LEASED then return false end
+local function delete(id, t)
   local live = t[STATE] <= BLOCKED
-  event('task.removed', t[QUEUE], id, t[NAME], '', said())
   for _, other in ipairs(t.more and t.more.children or {}) do
     local child = task(other)
     local left = {}
@@ -130,6 +128,19 @@ function kinds.remove(id, t)
   drop(id, t)
   freeKey(id, t, t[QUEUE])
   if live then childEnded(id, t) end
+end
+function kinds.remove(id, t)
+  if t[STATE] == LEASED then return false end
+  event('task.removed', t[QUEUE], id, t[NAME], '', said())
+  delete(id, t)
+  return true
+end
+-- How many of each queue.
+local cleaned = {}
+function kinds.clean(id, t)
+  if t[STATE] < COMPLETED then return false end
+  delete(id, t)
+  cleaned[t[QUEUE]] = (cleaned[t[QUEUE]] or 0) + 1
   return true
 end
 function kinds.promote(id, t)
@@ -142,7 +153,7 @@ function kinds.promote(id, t)
 end
 function kinds.reprioritise(id, t)
   local state, blocked = t[STATE], t.more and t.more.blocked
-  if state > BLOCKED or not takes(t[QUEUE], change.priority) then return false end
+  if state > BLOCKED or t[PRIORITY] == change.priority or not takes(t[QUEUE], change.priority) then return false end
   note(id, t, entry('reprioritised', t, who))
   event('task.reprioritised', t[QUEUE], id, t[NAME], '', said())
   leave(id, t)
@@ -186,6 +197,7 @@ for _, id in ipairs(ids) do
     if change.kind == 'redrive' or change.kind == 'promote' then woken[t[QUEUE]] = true end
   end
 end
+for q, n in pairs(cleaned) do event('queue.cleaned', q, q, '', '', said(string.format(',"count":%d', n))) end
 finishCall()
 return changed
 `;
