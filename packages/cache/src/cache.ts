@@ -71,7 +71,7 @@ export interface KeyInspection {
 
 /** Health of a cache. */
 export interface CacheHealth {
-  /** `'degraded'`: the cache works without one of its stores. It is never unhealthy: callers always get an answer. */
+  /** `'degraded'`: the cache works without one of its stores; callers get an answer. `'unhealthy'`: it is closed. */
   status: 'healthy' | 'degraded' | 'unhealthy';
   details: Record<string, unknown>;
 }

@@ -21,9 +21,16 @@ interface Waiter {
 
 /**
  * A claim that is held; `'changed'`: the key has changed since it was read; `freed`: another process has it, and it
- * may be free when the promise resolves. `undefined`: the store cannot say, and the factory runs without.
+ * may be free when that promise resolves. `undefined`: the store cannot say, and the factory runs without.
  */
-export type ClaimAnswer = StoreClaim | 'changed' | { readonly freed: Promise<void> } | undefined;
+export type ClaimAnswer = StoreClaim | 'changed' | ClaimedElsewhere | undefined;
+
+/** Another process has the claim. */
+export interface ClaimedElsewhere {
+  readonly freed: Promise<void>;
+  /** To be called by who waits no more. */
+  readonly leave: () => void;
+}
 
 /** Whether a store has what it takes. */
 export type ClaimingStore = CacheStore & Required<Pick<CacheStore, 'claimMany' | 'releaseMany'>>;
@@ -85,6 +92,8 @@ export class Claims {
       asked.forEach((one, i) => {
         one.tell(this.#answer(one, results?.[i]));
       });
+      // They may have been taken although the answer was lost, and others would wait for nobody.
+      if (results === undefined) for (const claim of claims) this.release(claim);
     });
   }
 
@@ -93,7 +102,7 @@ export class Claims {
       const poll = POLL_MS * (0.5 + Math.random());
       const forMs = this.wakes ? result + 1 : Math.min(poll, result);
       const timer = this.#options.clock.setTimeout(waiter.end, forMs);
-      return { freed: waiter.freed.finally(() => timer.clear()) };
+      return { freed: waiter.freed.finally(() => timer.clear()), leave: waiter.end };
     }
     waiter.end();
     if (result !== 'held') return result;
@@ -166,19 +175,18 @@ export class Claims {
     return waiter;
   }
 
-  /** Claims of these keys were given up. */
-  wake(keys: readonly string[]): void {
-    for (const key of keys) for (const { end } of [...(this.#waiting.get(key) ?? [])]) end();
-  }
-
-  /** Those who wait look again at once: what they were to be woken by may have been missed. */
-  wakeAll(): void {
-    this.wake([...this.#waiting.keys()]);
+  /**
+   * Those who wait for these keys look again at once: claims were given up, or are void because the keys have changed,
+   * or that may have been missed.
+   */
+  wake(keys: readonly string[] | 'all'): void {
+    const woken = keys === 'all' ? [...this.#waiting.keys()] : keys;
+    for (const key of woken) for (const { end } of [...(this.#waiting.get(key) ?? [])]) end();
   }
 
   close(): void {
     this.#closed = true;
     this.#prolonging?.clear();
-    this.wakeAll();
+    this.wake('all');
   }
 }

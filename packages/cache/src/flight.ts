@@ -4,6 +4,14 @@ import type { Stale } from './tiers.js';
 
 const ignore = (): void => {};
 
+/** What a flight asks of who runs it. */
+export interface FlightEvents {
+  /** Called when its work is done, before anybody hears of it. */
+  readonly onDone: () => void;
+  /** Whether nobody has invalidated a stale value since the flight began. */
+  readonly mayServe: (stale: Stale) => boolean;
+}
+
 /**
  * One load of a key: what all who wait for it share. It is answered once, with what the factory made, with a stale
  * value in its place, or with an error; after a stale answer the factory may go on in the background.
@@ -18,7 +26,7 @@ export class Flight {
   tags: readonly string[] = [];
   stale: Stale | undefined;
   servedStale = false;
-  readonly #onDone: () => void;
+  readonly #events: FlightEvents;
   #answered = false;
   #waiting = 0;
   #resolve: (value: unknown) => void = ignore;
@@ -29,11 +37,10 @@ export class Flight {
   /** Called when the factory is given up. */
   onAbort: (reason: unknown) => void = ignore;
 
-  /** @param onDone - called when its work is done, before anybody hears of it */
-  constructor(ticket: Ticket, background: boolean, onDone: () => void) {
+  constructor(ticket: Ticket, background: boolean, events: FlightEvents) {
     this.ticket = ticket;
     this.background = background;
-    this.#onDone = onDone;
+    this.#events = events;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -64,7 +71,7 @@ export class Flight {
   /** Whether there was a stale value to answer with, or the answer was given before. */
   answerStale(): boolean {
     if (this.#answered) return true;
-    if (this.stale === undefined) return false;
+    if (this.stale === undefined || !this.#events.mayServe(this.stale)) return false;
     this.servedStale = !this.background;
     this.#end(this.stale.tags);
     this.#resolve(this.stale.value);
@@ -73,7 +80,7 @@ export class Flight {
 
   /** The work is done. */
   succeed(value: unknown, tags: readonly string[]): void {
-    this.#onDone();
+    this.#events.onDone();
     if (this.#answered) return;
     this.#end(tags);
     this.#resolve(value);
@@ -81,7 +88,7 @@ export class Flight {
 
   /** The work is done for nothing: those who wait get the stale value, or the error. */
   fail(reason: unknown): void {
-    this.#onDone();
+    this.#events.onDone();
     if (this.answerStale()) return;
     this.#end([]);
     this.#reject(reason);

@@ -2,7 +2,7 @@ import type { Factory } from './cache.js';
 import type { Clock } from './clock.js';
 import { FactoryRunner } from './factory-runner.js';
 import { Flight } from './flight.js';
-import type { L1Late } from './memory-tier.js';
+import type { L1Late } from './l1-entry.js';
 import type { RemoteRead } from './read-batch.js';
 import { SingleFlight } from './single-flight.js';
 import type { LoadStats } from './stats.js';
@@ -96,7 +96,10 @@ export class Loads {
     background: boolean,
   ): Flight {
     const ticket = this.#tiers.openTicket(key);
-    const flight = new Flight(ticket, background, () => this.#flights.supersede(key, flight));
+    const flight = new Flight(ticket, background, {
+      onDone: () => this.#flights.supersede(key, flight),
+      mayServe: (stale) => this.#tiers.holds(ticket, stale.tags),
+    });
     if (background) this.#background += 1;
     const policy = { ...this.#defaults, ...resolvePolicy(options) };
     const work = this.#work(key, factory, options, { flight, late, policy });
@@ -153,8 +156,8 @@ export class Loads {
       if (read === undefined || !flight.ticket.live || changes > MAX_CHANGES) return { read };
       const claim = await this.#tiers.claim(key, read.fence);
       if (claim === 'changed') changes += 1;
-      else if (claim !== undefined && 'freed' in claim) await flight.whileWanted(claim.freed);
-      else return { read, claim };
+      else if (claim === undefined || !('freed' in claim)) return { read, claim };
+      else await flight.whileWanted(claim.freed).finally(claim.leave);
     }
   }
 
@@ -178,7 +181,7 @@ export class Loads {
       return read;
     }
     if (entry.remainingMs > entry.graceMs) {
-      this.#tiers.backfill(key, entry, flight.ticket);
+      this.#tiers.backfill(key, entry, flight.ticket, policy.refreshAhead);
       flight.succeed(entry.value, entry.tags);
       return 'answered';
     }

@@ -1,14 +1,15 @@
 import type { ClaimAnswer } from './claims.js';
 import type { OnRead, RemoteEntry, RemoteRead } from './read-batch.js';
-import type { RemoteTier, RemoteWrite } from './remote-tier.js';
-import type { SharedTier, TierEvents } from './shared-tier.js';
+import type { RemoteTier } from './remote-tier.js';
+import type { RemoteWrite, SharedTier, TierEvents } from './shared-tier.js';
 import type { StoreClaim } from './store.js';
 
 /** The fences of both tiers, `null` where a tier said nothing. */
 type Fences = readonly [l2: string | null, l3: string | null];
 
 /**
- * L2 over L3: what L2 does not have may be in L3. An entry found there goes to L2 for the time that remains.
+ * L2 over L3: what L2 does not have may be in L3. An entry found there goes to L2 for the time that remains, once it is
+ * certain that nobody has invalidated it.
  *
  * L3 is of this machine alone, so what others change reaches it by the messages of L2. Where such messages may have
  * been missed (before the first connection, and when one was lost) nothing in L3 is certain: it is cleared, and not
@@ -52,13 +53,19 @@ export class LowerTiers implements SharedTier {
 
   read(key: string, onRead: OnRead): void {
     this.#l2.read(key, (above) => {
-      if (above?.deleted === true) void this.#l3.remove([key]);
+      // Never rejects.
+      if (above?.deleted === true) void this.#removeOutdated(key);
       if (above?.entry !== undefined || above?.deleted === true || !this.#isCertain(above)) {
         onRead(above && { ...above, fence: join([above.fence, null]) });
         return;
       }
       this.#l3.read(key, (below) => onRead(this.#merge(key, above, below)));
     });
+  }
+
+  /** What L2 knows to be deleted is asked for again and again: what is gone is not deleted each time. */
+  async #removeOutdated(key: string): Promise<void> {
+    if ((await this.#l3.inspect(key)) !== undefined) await this.#l3.remove([key]);
   }
 
   /**
@@ -76,12 +83,23 @@ export class LowerTiers implements SharedTier {
   ): RemoteRead | undefined {
     if (above === undefined && below === undefined) return undefined;
     const entry = below?.entry;
-    if (entry !== undefined && above !== undefined)
-      this.#l2.fill(again(key, entry), above.fence, nothing);
+    // Never rejects.
+    if (entry !== undefined && above !== undefined) void this.#promote(key, entry, above.fence);
     return {
       entry: entry && { ...entry, tier: 'l3' },
       fence: join([above?.fence ?? null, below?.fence ?? null]),
     };
+  }
+
+  /**
+   * L2 would keep what somebody has invalidated there a moment ago: it has no trace of an entry that it did not hold, and
+   * the message may be on its way. So all that was told before L2 was asked has to arrive first; if the entry is still
+   * there after it, the fence answers for the rest.
+   */
+  async #promote(key: string, entry: RemoteEntry, fence: string): Promise<void> {
+    if (!this.#listens || !(await this.#l2.heard())) return;
+    const still = await this.#l3.inspect(key, entry.tags);
+    if (still?.createdAt === entry.createdAt) this.#l2.fill(again(key, still), fence, nothing);
   }
 
   fill(write: RemoteWrite, fence: string, ended: () => void): void {

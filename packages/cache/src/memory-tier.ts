@@ -4,42 +4,12 @@ import { estimateBytes } from './estimate-bytes.js';
 import { LruPolicy } from './eviction/lru.js';
 import { type EvictionPolicy, longer } from './eviction/policy.js';
 import { TinyLfuPolicy } from './eviction/tiny-lfu.js';
+import type { L1Entry, L1Extras, L1Late } from './l1-entry.js';
 import type { ResolvedL1 } from './l1-options.js';
 import { SlotTags } from './slot-tags.js';
 import { SlotTimes } from './slot-times.js';
 import type { L1Stats } from './stats.js';
 import type { TagLog } from './tag-log.js';
-
-/** What is known of an entry in the memory of this process. */
-export interface L1Entry {
-  readonly createdAt: number;
-  /** When it becomes stale. */
-  readonly expiresAt: number;
-  /** When it is gone; without grace the same. */
-  readonly goneAt: number;
-  readonly reads: number;
-  readonly tags: readonly string[];
-}
-
-/** An entry that a plain hit does not answer: due to be renewed, or stale. */
-export interface L1Late {
-  readonly value: unknown;
-  readonly stale: boolean;
-  readonly createdAt: number;
-  readonly goneAt: number;
-  readonly tags: readonly string[];
-}
-
-/** What an entry may have besides its value and its time to live. */
-export interface L1Extras {
-  /** @defaultValue now */
-  readonly createdAt?: number | undefined;
-  /** Milliseconds after the time to live during which it is stale. @defaultValue 0 */
-  readonly graceMs?: number;
-  /** Milliseconds after which a hit is to renew it. @defaultValue the time to live */
-  readonly refreshMs?: number;
-  readonly tags?: readonly string[];
-}
 
 const NO_EXTRAS: L1Extras = {};
 const NO_TAGS: readonly string[] = [];

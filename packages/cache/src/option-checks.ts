@@ -46,15 +46,10 @@ export function duration(option: string, value: unknown, min: number, max: numbe
   return ms;
 }
 
-/** An integer from 1 up to a limit. */
-export function integer(option: string, value: unknown, max: number): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > max) {
-    throw optionInvalid(option, `an integer from 1 to ${max}`, value);
+/** An integer within limits. */
+export function integer(option: string, value: unknown, max: number, min = 1): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+    throw optionInvalid(option, `an integer from ${min} to ${max}`, value);
   }
   return value;
-}
-
-/** Milliseconds of a time to live. */
-export function ttlOf(value: unknown): number {
-  return Math.ceil(duration('ttl', value, 0, MAX_TTL_MS));
 }

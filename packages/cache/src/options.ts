@@ -79,7 +79,10 @@ export interface NamespaceOptions<V = unknown> extends LoadPolicy {
 
 /** Options of {@link createCache}. */
 export interface CacheOptions<V = unknown> extends NamespaceOptions<V> {
-  /** Names the cache: 1–64 of letters, digits and `.`, `_`, `:`, `-`, starting with a letter or digit. Caches of one namespace share L2 entries. */
+  /**
+   * Names the cache: 1–64 of letters, digits and `.`, `_`, `:`, `-`, starting with a letter or digit. Caches of one
+   * namespace share the entries of L2 and L3.
+   */
   namespace: string;
   /**
    * A store shared by processes, such as `redisStore(client)`. The cache never closes it.
@@ -94,12 +97,13 @@ export interface CacheOptions<V = unknown> extends NamespaceOptions<V> {
    */
   l3?: CacheStore;
   /**
-   * The form of values in L2.
+   * The form of values in L2 and L3.
    * @defaultValue JSON
    */
   serializer?: Serializer;
   /**
-   * Version of the values' shape (1–32 of letters, digits, `.`, `_`, `-`). Entries in L2 of another version are misses.
+   * Version of the values' shape (1–32 of letters, digits, `.`, `_`, `-`). Entries of another version in L2 and L3 are
+   * misses.
    * @defaultValue `'1'`
    */
   version?: string;

@@ -2,29 +2,19 @@ import { ChangeQueue } from './change-queue.js';
 import { type ClaimAnswer, Claims, canClaim } from './claims.js';
 import type { Clock } from './clock.js';
 import { type Codec, createCodec } from './codec.js';
+import { Counted } from './counted.js';
 import { Guard } from './guard.js';
 import type { ResolvedOptions } from './options.js';
 import { type OnRead, ReadBatch, type RemoteEntry, type RemoteRead } from './read-batch.js';
 import { Recovery } from './recovery.js';
 import { RepairList } from './repair-list.js';
-import type { SharedTier, TierEvents } from './shared-tier.js';
+import type { RemoteWrite, SharedTier, TierEvents } from './shared-tier.js';
 import type { L2Stats } from './stats.js';
 import type { CacheStore, StoreClaim, StoreRead, StoreWrite } from './store.js';
 import { Subscriber } from './subscriber.js';
 import type { TagLog } from './tag-log.js';
 
 const NO_TAGS: readonly string[] = [];
-
-/** A value on its way to L2. */
-export interface RemoteWrite {
-  readonly key: string;
-  readonly value: unknown;
-  readonly ttlMs: number;
-  /** How many milliseconds after its time to live the value may still be served in place of an error or a wait. */
-  readonly graceMs: number;
-  readonly tags: readonly string[];
-  readonly createdAt: number;
-}
 
 /**
  * L2 or L3 as the cache sees it: never fails and never takes longer than the time limit.
@@ -48,10 +38,10 @@ export class RemoteTier implements SharedTier {
   readonly claims: Claims | undefined;
   readonly #options: ResolvedOptions;
   readonly #tagLog: TagLog;
-  /** Keys with a change in progress, and how many. */
-  readonly #changing = new Map<string, number>();
-  /** Tags that are being invalidated, and how often. */
-  readonly #changingTags = new Map<string, number>();
+  /** Keys with a change in progress. */
+  readonly #changing = new Counted();
+  /** Tags that are being invalidated. */
+  readonly #changingTags = new Counted();
   readonly #inProgress = new Set<Promise<unknown>>();
   #clearing = 0;
   #batch: ReadBatch | undefined;
@@ -87,16 +77,19 @@ export class RemoteTier implements SharedTier {
     if (this.#subscriber !== undefined || this.#store.subscribe === undefined) return;
     const { claims } = this;
     this.#subscriber = new Subscriber(this.#store, this.#options, this.#origin, {
-      ...events,
+      invalidated: (keys, tags) => {
+        events.invalidated(keys, tags);
+        claims?.wake(keys);
+      },
       released: (keys) => claims?.wake(keys),
       connected: (first) => {
         if (claims !== undefined) claims.wakes = true;
-        claims?.wakeAll();
+        claims?.wake('all');
         events.connected(first);
       },
       disconnected: () => {
         if (claims !== undefined) claims.wakes = false;
-        claims?.wakeAll();
+        claims?.wake('all');
       },
     });
   }
@@ -167,12 +160,27 @@ export class RemoteTier implements SharedTier {
     return { entry: { ...decoded, remainingMs, bytes: live.length, tags }, fence };
   }
 
-  /** Reads a key without counting it. */
-  async inspect(key: string): Promise<RemoteEntry | undefined> {
-    if (!this.#usable(key)) return undefined;
+  /**
+   * Resolves when all that the store has told of so far has been heard. `false`: it cannot be made sure of.
+   */
+  async heard(): Promise<boolean> {
+    try {
+      return (await this.#guard.limit(async () => this.#subscriber?.sync())) ?? false;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Reads a key without counting it.
+   * @param tags - those that it is known to carry; while one of them is being invalidated there is no entry
+   */
+  async inspect(key: string, tags: readonly string[] = NO_TAGS): Promise<RemoteEntry | undefined> {
+    if (!this.#usable(key) || !this.#tagsUsable(tags)) return undefined;
+    const sentAt = this.#clock.now();
     const result = await this.#guard.run(() => this.#store.getMany(this.#namespace, [key]));
     const read = result?.value[0];
-    return read === undefined ? undefined : this.#decode(read, 0).entry;
+    return read && this.#decode(read, this.#clock.now() - sentAt).entry;
   }
 
   /**
@@ -237,7 +245,7 @@ export class RemoteTier implements SharedTier {
 
   /** Marks the keys as changing, makes the change, and remembers them for repair when it is not confirmed. */
   #change(keys: readonly string[], operation: () => Promise<boolean>): Promise<boolean> {
-    count(this.#changing, keys, 1);
+    this.#changing.begin(keys);
     const settle = async (): Promise<boolean> => {
       if (!this.#guard.closed) this.#skipped += keys.length;
       const confirmed = await operation();
@@ -245,7 +253,9 @@ export class RemoteTier implements SharedTier {
         this.#repairs.add(keys);
         this.#recovery.schedule();
       }
-      count(this.#changing, keys, -1);
+      this.#changing.end(keys);
+      // Whoever waits for the claim of another process waits for a result that this change has outdated.
+      this.claims?.wake(keys);
       return confirmed;
     };
     return this.#track(settle());
@@ -254,7 +264,7 @@ export class RemoteTier implements SharedTier {
   /** Entries with these tags are left alone from now on, until the store has confirmed that they are invalidated. */
   async invalidateTags(tags: readonly string[]): Promise<void> {
     if (tags.length === 0) return;
-    count(this.#changingTags, tags, 1);
+    this.#changingTags.begin(tags);
     this.#changes.flush();
     const settle = async (): Promise<void> => {
       const options = { origin: this.#origin };
@@ -265,7 +275,7 @@ export class RemoteTier implements SharedTier {
         this.#repairs.addTags(tags);
         this.#recovery.schedule();
       }
-      count(this.#changingTags, tags, -1);
+      this.#changingTags.end(tags);
       // What was read before this, and arrives after it, may carry them still.
       this.#tagLog.invalidate(tags);
     };
@@ -283,6 +293,7 @@ export class RemoteTier implements SharedTier {
         this.#recovery.schedule();
       }
       this.#clearing -= 1;
+      this.claims?.wake('all');
     };
     await this.#track(settle());
   }
@@ -335,14 +346,5 @@ export class RemoteTier implements SharedTier {
       remoteInvalidations: this.#subscriber?.received ?? 0,
       subscribed: this.subscribed,
     };
-  }
-}
-
-/** Counts what is in progress; what is at 0 leaves. */
-function count(counts: Map<string, number>, names: readonly string[], by: 1 | -1): void {
-  for (const name of names) {
-    const now = (counts.get(name) ?? 0) + by;
-    if (now === 0) counts.delete(name);
-    else counts.set(name, now);
   }
 }

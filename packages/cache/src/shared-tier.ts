@@ -1,11 +1,21 @@
 import type { ClaimAnswer } from './claims.js';
 import type { OnRead } from './read-batch.js';
-import type { RemoteWrite } from './remote-tier.js';
 import type { StoreClaim } from './store.js';
 import type { SubscriberEvents } from './subscriber.js';
 
 /** What the cache does when it hears from other processes. */
 export type TierEvents = Pick<SubscriberEvents, 'invalidated' | 'connected'>;
+
+/** A value on its way to a tier below L1. */
+export interface RemoteWrite {
+  readonly key: string;
+  readonly value: unknown;
+  readonly ttlMs: number;
+  /** How many milliseconds after its time to live the value may still be served in place of an error or a wait. */
+  readonly graceMs: number;
+  readonly tags: readonly string[];
+  readonly createdAt: number;
+}
 
 /** What is below L1, as the cache sees it: L2, L3, or one over the other. Nothing of it ever fails. */
 export interface SharedTier {

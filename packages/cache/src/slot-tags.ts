@@ -2,8 +2,9 @@ import { longer } from './eviction/policy.js';
 import type { TagLog } from './tag-log.js';
 
 /** Of a slot without tags: no generation is after it. */
-const NEVER = 2 ** 32 - 1;
-const uint32 = (capacity: number): Uint32Array => new Uint32Array(capacity);
+const NEVER = Number.POSITIVE_INFINITY;
+// A count of 32 bits is used up after weeks of a thousand invalidations a second.
+const float64 = (capacity: number): Float64Array => new Float64Array(capacity);
 
 /**
  * The tags of entries in memory. A slot remembers the generation at which its tags were last found to hold: as long as
@@ -12,16 +13,16 @@ const uint32 = (capacity: number): Uint32Array => new Uint32Array(capacity);
 export class SlotTags {
   readonly #log: TagLog;
   readonly #tags: (readonly string[] | undefined)[] = [];
-  #checkedAt: Uint32Array;
+  #checkedAt: Float64Array;
 
   constructor(log: TagLog, capacity: number) {
     this.#log = log;
-    this.#checkedAt = uint32(capacity).fill(NEVER);
+    this.#checkedAt = float64(capacity).fill(NEVER);
   }
 
   grow(capacity: number): void {
     const { length } = this.#checkedAt;
-    this.#checkedAt = longer(this.#checkedAt, uint32, capacity).fill(NEVER, length);
+    this.#checkedAt = longer(this.#checkedAt, float64, capacity).fill(NEVER, length);
   }
 
   set(slot: number, tags: readonly string[]): void {

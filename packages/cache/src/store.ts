@@ -1,6 +1,7 @@
 /*
  * Terminology
- *   tier      where a value may be: L1 is the memory of this process, L2 a store shared by processes.
+ *   tier      where a value may be: L1 is the memory of this process, L2 a store shared by processes, L3 one of this
+ *             machine.
  *   namespace the keys of one cache; cleared as a whole.
  *   fence     what a read saw of a key. A write that carries it is made only while the key is still as it was seen.
  *   origin    the cache that caused an invalidation, so that it can tell its own from those of others.
@@ -89,6 +90,11 @@ export interface StoreListener {
 /** A subscription that can be ended. */
 export interface StoreSubscription {
   close(): Promise<void>;
+  /**
+   * Resolves when the listener has heard of all that happened before the call; fails when that cannot be made sure of.
+   * Without it an L2 is not filled from L3.
+   */
+  sync?(): Promise<void>;
 }
 
 /**
@@ -96,8 +102,8 @@ export interface StoreSubscription {
  * the circuit breaker and the statistics.
  *
  * Every call may fail, and an implementation lets it fail at once rather than queueing it while there is no
- * connection. Changes to one key made through one store take effect in the order of the calls. Time is the store's own
- * clock. `@holdfast/cache/testing` has the conformance suite.
+ * connection. Changes to one key made through one store take effect in the order of the calls, and what is invalidated,
+ * by tag or as a whole, includes all that was asked to be set before. Time is the store's own clock. `@holdfast/cache/testing` has the conformance suite.
  */
 export interface CacheStore extends AsyncDisposable {
   /** Names the tier in statistics, such as `'redis'`. */
@@ -146,7 +152,8 @@ export interface CacheStore extends AsyncDisposable {
   /** Resolves when the store answers. */
   ping(): Promise<void>;
   /**
-   * Tells of unconditional writes, deletions, clears and invalidated tags made through any handle on the same data, this one included.
+   * Tells of unconditional writes, deletions, clears and invalidated tags made through any handle on the same data,
+   * this one included.
    * Absent in a store that cannot.
    */
   subscribe?(namespace: string, listener: StoreListener): Promise<StoreSubscription>;

@@ -83,6 +83,14 @@ export class Subscriber {
     this.#timer.unref();
   }
 
+  /** Resolves when all that the store has told of so far has been heard; `false`: it cannot be made sure of. */
+  async sync(): Promise<boolean> {
+    const subscription = this.#subscription;
+    if (subscription?.sync === undefined || !this.connected) return false;
+    await subscription.sync();
+    return this.connected;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.clear();

@@ -82,6 +82,15 @@ function readingAndWriting(test: Define, { expect }: TestRunner): void {
     await Promise.all([put(store, ns, 'k', '5'), store.deleteMany(ns, ['k'])]);
     expect(await texts(store, ns, ['k'])).toEqual([undefined]);
   });
+  test('what is invalidated after a set is out, though nobody waited in between', async (store, ns) => {
+    const keys = Array.from({ length: 300 }, (_, i) => `k${i}`);
+    const writes = keys.map((key) => ({ key, bytes: bytesOf('x'), ttlMs: MINUTE, tags: ['t'] }));
+    const out = [() => store.invalidateTags(ns, ['t']), () => store.clear(ns)];
+    for (const invalidate of out) {
+      await Promise.all([store.setMany(ns, writes), invalidate()]);
+      expect(await texts(store, ns, keys)).toEqual(keys.map(() => undefined));
+    }
+  });
 }
 
 function fences(test: Define, { expect }: TestRunner): void {
@@ -167,6 +176,28 @@ function invalidations(test: Define, { expect }: TestRunner): void {
   });
 }
 
+function hearing(test: Define, { expect }: TestRunner): void {
+  test('says when all that happened until now was heard, where it can', async (store, ns) => {
+    const heard: unknown[] = [];
+    let connected = (): void => {};
+    const connection = new Promise<void>((resolve) => {
+      connected = resolve;
+    });
+    const subscription = await store.subscribe?.(ns, {
+      onInvalidate: ({ keys }) => heard.push(...keys),
+      onConnect: () => connected(),
+      onDisconnect: () => {},
+    });
+    await connection;
+    for (let i = 0; i < 20 && subscription?.sync !== undefined; i += 1) {
+      await store.deleteMany(ns, [`k${i}`]);
+      await subscription.sync();
+      expect(heard.at(-1)).toEqual(`k${i}`);
+    }
+    await subscription?.close();
+  });
+}
+
 /**
  * Registers the tests that every {@link CacheStore} has to pass.
  *
@@ -202,8 +233,10 @@ export function cacheStoreConformance(runner: TestRunner, options: ConformanceOp
         runner.expect([store.claimMany, store.releaseMany]).toEqual([undefined, undefined]);
       });
     }
-    if (subscribe === true) invalidations(test, runner);
-    else {
+    if (subscribe === true) {
+      invalidations(test, runner);
+      hearing(test, runner);
+    } else {
       test(`tells of no invalidations: ${subscribe.absent}`, async (store) => {
         runner.expect(store.subscribe).toEqual(undefined);
       });

@@ -33,11 +33,12 @@ import {
   type SetOptions,
 } from './write-options.js';
 
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/** Longer timers fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const NOTHING: Promise<undefined> = Promise.resolve(undefined);
 const NO_OPTIONS = {};
 
-/** L1 over L2; {@link Cache} says what it promises. */
+/** L1 over L2 over L3; {@link Cache} says what it promises. */
 export class TieredCache implements Cache, RealmMember {
   readonly name: string;
   readonly scope: Scope;
@@ -239,7 +240,7 @@ export class TieredCache implements Cache, RealmMember {
     if (Number.isNaN(deadlineMs)) {
       throw optionInvalid('deadline', "a duration, such as 250 or '30s'", options.deadline);
     }
-    this.#closing ??= this.#close(Math.min(deadlineMs, MAX_TIMER_MS));
+    this.#closing ??= this.#close(Math.min(deadlineMs, LONGEST_TIMER_MS));
     return this.#closing;
   }
 

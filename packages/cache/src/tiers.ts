@@ -4,9 +4,8 @@ import { MemoryTier } from './memory-tier.js';
 import type { ResolvedNamespace } from './options.js';
 import type { RemoteEntry, RemoteRead } from './read-batch.js';
 import type { Realm } from './realm.js';
-import type { RemoteWrite } from './remote-tier.js';
 import { type Scope, tagsWithoutScopes } from './scope.js';
-import type { SharedTier } from './shared-tier.js';
+import type { RemoteWrite, SharedTier } from './shared-tier.js';
 import type { StoreClaim } from './store.js';
 import { type Ticket, Tickets } from './tickets.js';
 import { type ValueSchema, validated } from './value-schema.js';
@@ -124,22 +123,25 @@ export class Tiers {
   #freshOf(key: string, read: RemoteRead | undefined, ticket: Ticket): unknown {
     const entry = read?.entry;
     if (entry !== undefined && entry.remainingMs > entry.graceMs) {
-      this.backfill(key, entry, ticket);
+      this.backfill(key, entry, ticket, this.#refreshAhead);
       return entry.value;
     }
     if (read !== undefined) this.below.missed += 1;
     return undefined;
   }
 
-  /** Keeps in L1 what a tier below had, for the time that remains. */
-  backfill(key: string, entry: RemoteEntry, ticket: Ticket): void {
+  /**
+   * Keeps in L1 what a tier below had, for the time that remains.
+   * @param refreshAhead - the share of that time after which a hit renews it
+   */
+  backfill(key: string, entry: RemoteEntry, ticket: Ticket, refreshAhead: number): void {
     if (entry.tier === 'l3' || this.#realm.l2 === undefined) this.below.l3 += 1;
     else this.below.l2 += 1;
     const tags = tagsWithoutScopes(entry.tags);
     if (!ticket.l1 || !this.holds(ticket, entry.tags)) return;
     const ttlMs = entry.remainingMs - entry.graceMs;
     const { createdAt, graceMs } = entry;
-    const refreshMs = ttlMs * this.#refreshAhead;
+    const refreshMs = ttlMs * refreshAhead;
     this.l1?.set(key, entry.value, ttlMs, { createdAt, graceMs, refreshMs, tags });
   }
 
@@ -206,12 +208,13 @@ export class Tiers {
     await Promise.all([this.shared.write(writes), this.shared.remove(this.#full(dropped))]);
   }
 
-  #keep(key: string, { value, ttlMs, graceMs, tags }: Made, createdAt: number | undefined): void {
-    if (graceMs === 0 && tags.length === 0 && this.#refreshAhead === 1) {
+  #keep(key: string, made: Made, createdAt: number | undefined): void {
+    const { value, ttlMs, graceMs, refreshAhead, tags } = made;
+    if (graceMs === 0 && tags.length === 0 && refreshAhead === 1) {
       this.l1?.set(key, value, ttlMs);
       return;
     }
-    const refreshMs = ttlMs * this.#refreshAhead;
+    const refreshMs = ttlMs * refreshAhead;
     this.l1?.set(key, value, ttlMs, { createdAt, graceMs, refreshMs, tags });
   }
 

@@ -74,6 +74,8 @@ export interface EntryPlan {
   /** 0: it is not stored. */
   readonly ttlMs: number;
   readonly graceMs: number;
+  /** The share of {@link ttlMs} after which a hit renews it. */
+  readonly refreshAhead: number;
   readonly tags: readonly string[];
 }
 
@@ -150,6 +152,7 @@ export function planOf<T>(
   return {
     ttlMs: shortened(overrides?.ttlMs ?? ttlFor(value, options, defaults), defaults.jitter),
     graceMs: grace === undefined ? defaults.graceMs : graceOf(grace),
+    refreshAhead: defaults.refreshAhead,
     tags:
       named.length + added.length < 2
         ? added.length === 0

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Cache, type CacheOptions, createCache, memoryStore } from '../src/index.js';
+import { FaultyStore } from '../src/testing.js';
 import { manualFactory } from './support/manual-factory.js';
 import { buildProgram, type Program } from './support/program.js';
 import { settle, VirtualClock } from './support/virtual-clock.js';
@@ -85,6 +86,50 @@ describe('one factory a key among caches on one store', () => {
     }
   });
 
+  const changes = {
+    set: (cache: Cache) => cache.set('k', 'newer'),
+    delete: (cache: Cache) => cache.delete('k'),
+    clear: (cache: Cache) => cache.clear(),
+  };
+  it.each([
+    ['set', 'newer'],
+    ['delete', 'another'],
+    ['clear', 'another'],
+  ] as const)(
+    'who waits for a result that a %s has outdated is woken by it',
+    async (how, value) => {
+      for (const by of [0, 1, 2] as const) {
+        const { caches } = make();
+        const { factory, started } = manualFactory();
+        void caches[0].getOrSet('k', factory);
+        await started;
+        const waiting = caches[1].getOrSet('k', () => 'another');
+        await settle();
+        await changes[how](caches[by]);
+        // The clock stands still, and the first factory never ends.
+        expect(await waiting).toBe(value);
+      }
+    },
+  );
+
+  it('nobody waits for a claim whose answer was lost', async () => {
+    const { l2, clock, caches } = make();
+    const lossy = new FaultyStore(l2);
+    const claimMany = lossy.claimMany?.bind(lossy);
+    Object.assign(lossy, {
+      claimMany: async (...args: Parameters<NonNullable<typeof claimMany>>) => {
+        await claimMany?.(...args);
+        throw new Error('the answer is lost');
+      },
+    });
+    const unlucky = createCache({ namespace: 'lock', l2: lossy, clock });
+    const { factory, started } = manualFactory();
+    void unlucky.getOrSet('k', factory);
+    await started;
+    await settle();
+    expect(await caches[0].getOrSet('k', () => 'made')).toBe('made');
+  });
+
   it('a stale value is served meanwhile', async () => {
     const { clock, caches } = make({ ttl: '10s', grace: '1m', softTimeout: 0 });
     await caches[0].set('k', 'old');
@@ -100,15 +145,19 @@ describe('one factory a key among caches on one store', () => {
   });
 
   it('who gives up waits no more', async () => {
-    const { caches } = make();
+    const { clock, caches } = make();
     const { factory, started, end } = manualFactory();
     const first = caches[0].getOrSet('k', factory);
     await started;
+    await settle();
+    const { timers } = clock;
     const controller = new AbortController();
     const waiting = caches[1].getOrSet('k', () => 'another', { signal: controller.signal });
     await settle();
     controller.abort(new Error('gone'));
     await expect(waiting).rejects.toThrow('gone');
+    await settle();
+    expect(clock.timers - timers).toBeLessThanOrEqual(1);
     end('made');
     await first;
     expect((await caches[1].close()).drained).toBe(true);

@@ -192,6 +192,19 @@ describe('refreshing ahead', () => {
     expect(cache.stats().l1?.hits).toBe(6);
   });
 
+  it('for one call, whether the value was made or found in L2', async () => {
+    const clock = new VirtualClock();
+    const options = { namespace: 'ahead', ttl: '10s', clock, l2: memoryStore({ clock }) } as const;
+    for (const cache of [createCache(options), createCache(options)]) {
+      expect(await cache.getOrSet('k', () => 'old', { refreshAhead: 0.5 })).toBe('old');
+      await clock.advance(5_000);
+      expect(await cache.getOrSet('k', () => 'new')).toBe('old');
+      await settle();
+      expect(cache.peek('k')).toBe('new');
+      await cache.set('k', 'old');
+    }
+  });
+
   it('keeps what there is when the factory fails, without trying at every hit', async () => {
     const { clock, cache } = make();
     await cache.set('k', 'old');

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type Cache, createCache, memoryStore } from '../src/index.js';
+import { resolveL1 } from '../src/l1-options.js';
+import { MemoryTier } from '../src/memory-tier.js';
+import { TagLog } from '../src/tag-log.js';
 import { FaultyStore } from '../src/testing.js';
 import { manualFactory } from './support/manual-factory.js';
 import { settle, VirtualClock } from './support/virtual-clock.js';
@@ -106,6 +109,18 @@ it('thousands of invalidated tags are forgotten without reviving an entry', asyn
   end('made');
   await loading;
   expect(cache.peek('loading')).toBeUndefined();
+});
+
+it('an entry is found after more invalidations than 32 bits count', () => {
+  const log = new TagLog();
+  log.generation = 2 ** 32 + 5;
+  const tier = new MemoryTier(resolveL1({}), new VirtualClock(), log);
+  tier.set('tagged', 1, 1_000, { tags: ['x'] });
+  tier.set('plain', 2, 1_000);
+  log.invalidate(['other']);
+  expect([tier.read('tagged'), tier.read('plain')]).toEqual([1, 2]);
+  log.invalidate(['x']);
+  expect([tier.read('tagged'), tier.read('plain')]).toEqual([undefined, 2]);
 });
 
 it('the slot of an entry that left says nothing of the next one', async () => {

@@ -52,6 +52,17 @@ async function withDisk(
 
 type Open = (options: Partial<CacheOptions>) => Cache;
 
+/** Sets `k`, and makes L2, which holds three entries, push it out: that leaves no trace of it there. */
+async function setAndEvict(cache: Cache, l2: CacheStore): Promise<void> {
+  // L3 is emptied when the messages of L2 begin to arrive.
+  do await cache.set('k', 'older', { ttl: '10s', tags: ['t'] });
+  while ((await cache.inspect('k')).l3 === null);
+  const bytes = Buffer.from('x');
+  const others = ['1', '2', '3', '4'].map((key) => ({ key, bytes, ttlMs: 60_000 }));
+  await l2.setMany('others', others);
+  expect((await cache.inspect('k')).l2).toBeNull();
+}
+
 describe('a cache with a disk below', () => {
   it('keeps its entries from one start to the next', () =>
     withDisk(async (disk, open) => {
@@ -73,22 +84,46 @@ describe('a cache with a disk below', () => {
 
   it('fills L1 and L2 from L3 with the time that remains', () =>
     withDisk(async (disk, open) => {
-      const first = open({ l3: disk() });
-      await first.set('k', 'value', { ttl: '10s' });
-      const l2 = memoryStore();
-      const cache = open({ l2, l3: disk(), subscribe: false });
+      const l2 = memoryStore({ maxEntries: 3 });
+      const cache = open({ l1: { ttl: 1 }, l2, l3: disk() });
+      await setAndEvict(cache, l2);
       await wait(20);
-      expect(await cache.getOrSet('k', never)).toBe('value');
-      const { l1, l3 } = cache.stats();
-      expect([l1?.entries, l3?.hits, cache.stats().l2?.hits]).toEqual([1, 1, 0]);
+      expect(await cache.getOrSet('k', never)).toBe('older');
+      expect([cache.stats().l3?.hits, cache.stats().l2?.hits]).toEqual([1, 0]);
       // L2 is filled without anybody waiting for it.
-      for (let i = 0; i < 100 && (await cache.inspect('k')).l2 === null; i += 1) await wait(5);
+      for (let i = 0; i < 200 && (await cache.inspect('k')).l2 === null; i += 1) await wait(5);
       const where = await cache.inspect('k');
-      for (const tier of [where.l1, where.l2, where.l3]) {
+      for (const tier of [where.l2, where.l3]) {
         expect(tier?.remainingMs).toBeGreaterThan(0);
         expect(tier?.remainingMs).toBeLessThanOrEqual(9_985);
+        expect(tier?.tags).toEqual(['t']);
       }
+      const above = open({ l2: memoryStore(), l3: disk(), subscribe: false });
+      expect(await above.getOrSet('k', never)).toBe('older');
+      expect(above.peek('k')).toBe('older');
     }));
+
+  it.each([
+    ['cleared', (other: Cache) => other.clear()],
+    ['invalidated by tag', (other: Cache) => other.invalidateTags(['t'])],
+  ])('brings nothing back in L2 that was %s there, though no message came', (_, invalidate) =>
+    withDisk(async (disk, open) => {
+      for (const subscribe of [true, false]) {
+        const shared = memoryStore({ maxEntries: 3 });
+        const l2 = new FaultyStore(shared);
+        const cache = open({ l1: false, l2, l3: disk(), subscribe });
+        await setAndEvict(cache, shared);
+        l2.tells = false;
+        const other = open({ l2: shared });
+        await invalidate(other);
+        // It may be served here until the message arrives, but by no other process.
+        expect(await cache.get('k')).toBe('older');
+        await wait(50);
+        expect(await other.get('k')).toBeUndefined();
+        await cache.clear();
+      }
+    }),
+  );
 
   it('answers from L3 while L2 is away, and from no stale value afterwards', () =>
     withDisk(async (disk, open) => {

@@ -138,7 +138,12 @@ export class FaultyStore implements CacheStore {
       onConnect: () => listener.onConnect(),
       onDisconnect: () => listener.onDisconnect(),
     });
-    return subscription ?? { close: async () => undefined };
+    const sync = async (): Promise<void> => {
+      if (!this.tells || subscription?.sync === undefined)
+        throw new Error('injected: messages are lost');
+      await subscription.sync();
+    };
+    return { close: async () => subscription?.close(), sync };
   }
 
   close(): Promise<void> {

@@ -1,5 +1,5 @@
 import * as zlib from 'node:zlib';
-import { checkKnown, optionInvalid } from '../option-checks.js';
+import { checkKnown, integer, optionInvalid } from '../option-checks.js';
 import type { Serializer } from './serializer.js';
 
 /** How bytes are made fewer. */
@@ -90,11 +90,6 @@ function algorithmOf(name: Compression): Algorithm {
   throw optionInvalid('algorithm', rule, name);
 }
 
-function atLeast(option: string, min: number, value: unknown): number {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= min) return value;
-  throw optionInvalid(option, `an integer from ${min}`, value);
-}
-
 /**
  * A serialiser whose larger values are compressed, where that makes them smaller. Values tell how they were
  * compressed, so the algorithm and the size may be changed at any time; entries that were written without `compress`
@@ -113,8 +108,8 @@ export function compress(serializer: Serializer, options: CompressOptions = {}):
     throw optionInvalid('serializer', 'an object with id, encode and decode', serializer);
   }
   const algorithm = algorithmOf(options.algorithm ?? 'gzip');
-  const above = atLeast('above', 0, options.above ?? 4_096);
-  const maxBytes = atLeast('maxBytes', 1, options.maxBytes ?? 256 * 2 ** 20);
+  const above = integer('above', options.above ?? 4_096, Number.MAX_SAFE_INTEGER, 0);
+  const maxBytes = integer('maxBytes', options.maxBytes ?? 256 * 2 ** 20, Number.MAX_SAFE_INTEGER);
   const marks = new Map<number | undefined, Transform>([[PLAIN, (bytes) => bytes]]);
   for (const known of Object.values(algorithms)) {
     if (known !== undefined) marks.set(known.mark, known.decompress);

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
-import { type Duration, durationMs } from '../duration.js';
-import { checkKnown, optionInvalid } from '../option-checks.js';
+import type { Duration } from '../duration.js';
+import { checkKnown, duration, integer, optionInvalid } from '../option-checks.js';
 import type { CacheStore } from '../store.js';
 import { DiskStore } from './disk/disk-store.js';
 
@@ -106,21 +106,6 @@ const KNOWN = ['path', 'maxBytes', 'maxEntries', 'sweepInterval', 'tombstoneTtl'
 const GIB = 2 ** 30;
 const DAY_MS = 86_400_000;
 
-function count(option: string, value: unknown, min: number): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min) {
-    throw optionInvalid(option, `an integer from ${min}`, value);
-  }
-  return value;
-}
-
-function time(option: string, value: Duration): number {
-  const ms = durationMs(value);
-  if (!(ms >= 1 && ms <= DAY_MS)) {
-    throw optionInvalid(option, 'a duration from 1 ms to 1 day', value);
-  }
-  return Math.ceil(ms);
-}
-
 /**
  * A store in a folder: entries outlive the process, several processes may share it, and it stays within its limits.
  *
@@ -134,16 +119,17 @@ function time(option: string, value: Duration): number {
 export function diskStore(options: DiskStoreOptions): DiskCacheStore {
   checkKnown(options, 'options', KNOWN);
   const { path, maxBytes = GIB, maxEntries = 100_000, sync = false } = options;
+  const { sweepInterval = '1m', tombstoneTtl = '1m' } = options;
   if (typeof path !== 'string' || path === '' || path.includes('\0')) {
     throw optionInvalid('path', 'the path of a folder', path);
   }
   if (typeof sync !== 'boolean') throw optionInvalid('sync', 'a boolean', sync);
   return new DiskStore({
     path,
-    maxBytes: count('maxBytes', maxBytes, 4_096),
-    maxEntries: count('maxEntries', maxEntries, 1),
-    sweepMs: time('sweepInterval', options.sweepInterval ?? '1m'),
-    tombstoneMs: time('tombstoneTtl', options.tombstoneTtl ?? '1m'),
+    maxBytes: integer('maxBytes', maxBytes, Number.MAX_SAFE_INTEGER, 4_096),
+    maxEntries: integer('maxEntries', maxEntries, Number.MAX_SAFE_INTEGER),
+    sweepMs: Math.ceil(duration('sweepInterval', sweepInterval, 1, DAY_MS)),
+    tombstoneMs: Math.ceil(duration('tombstoneTtl', tombstoneTtl, 1, DAY_MS)),
     sync,
   });
 }

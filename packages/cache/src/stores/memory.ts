@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { type Clock, systemClock } from '../clock.js';
 import { CacheError } from '../errors.js';
-import { checkKnown, optionInvalid } from '../option-checks.js';
+import { checkKnown, integer } from '../option-checks.js';
 import type {
   CacheStore,
   StoreChangeOptions,
@@ -133,7 +133,7 @@ class MemoryStore implements CacheStore {
   ): Promise<void> {
     this.#checkOpen();
     this.#sequence += 1;
-    for (const tag of tags) this.#tags.set(tagKey(namespace, tag), this.#sequence);
+    for (const tag of tags) this.#tags.set(scoped(namespace, tag), this.#sequence);
     if (tags.length > 0) this.#tell(namespace, { keys: [], tags }, options);
   }
 
@@ -147,7 +147,7 @@ class MemoryStore implements CacheStore {
     return claims.map(({ key, fence, token }) => {
       const state = this.#state(namespace, key);
       if (fence.split(':')[1] !== state) return 'changed';
-      const name = tagKey(namespace, key);
+      const name = scoped(namespace, key);
       const held = this.#claims.get(name);
       if (held === undefined || held.state !== state || held.expiresAt <= now) {
         this.#claims.set(name, { state, token, expiresAt: now + ttlMs, wanted: false });
@@ -167,9 +167,9 @@ class MemoryStore implements CacheStore {
     this.#checkOpen();
     const released: string[] = [];
     for (const { key, token } of claims) {
-      const held = this.#claims.get(tagKey(namespace, key));
+      const held = this.#claims.get(scoped(namespace, key));
       if (held?.token !== token) continue;
-      this.#claims.delete(tagKey(namespace, key));
+      this.#claims.delete(scoped(namespace, key));
       if (held.wanted) released.push(key);
     }
     if (released.length > 0) this.#tell(namespace, { keys: [], released }, options);
@@ -188,6 +188,8 @@ class MemoryStore implements CacheStore {
       close: async () => {
         listeners.delete(listener);
       },
+      // Listeners are told within the change.
+      sync: async () => undefined,
     };
   }
 
@@ -233,14 +235,14 @@ class MemoryStore implements CacheStore {
     const [seen, state] = fence.split(':');
     if (state !== this.#state(namespace, key)) return false;
     const latest = (tag: string): number =>
-      this.#tags.get(tagKey(namespace, tag)) ?? this.#forgotten;
+      this.#tags.get(scoped(namespace, tag)) ?? this.#forgotten;
     return tags.every((tag) => latest(tag) <= Number(seen));
   }
 
   /** Where the record of a tag has left, its entries count as invalidated. */
   #tagsHold(namespace: string, tags: readonly string[] = [], writtenAt: number): boolean {
     const latest = (tag: string): number =>
-      this.#tags.get(tagKey(namespace, tag)) ?? Number.POSITIVE_INFINITY;
+      this.#tags.get(scoped(namespace, tag)) ?? Number.POSITIVE_INFINITY;
     return tags.every((tag) => latest(tag) <= writtenAt);
   }
 
@@ -260,7 +262,7 @@ class MemoryStore implements CacheStore {
       writtenAt: this.#sequence,
     });
     for (const tag of tags ?? []) {
-      const record = tagKey(namespace, tag);
+      const record = scoped(namespace, tag);
       if (!this.#tags.has(record)) this.#tags.set(record, this.#sequence);
     }
   }
@@ -281,8 +283,8 @@ class MemoryStore implements CacheStore {
   }
 }
 
-function tagKey(namespace: string, tag: string): string {
-  return `${namespace}\n${tag}`;
+function scoped(namespace: string, name: string): string {
+  return `${namespace}\n${name}`;
 }
 
 /**
@@ -292,8 +294,5 @@ function tagKey(namespace: string, tag: string): string {
 export function memoryStore(options: MemoryStoreOptions = {}): CacheStore {
   checkKnown(options, 'options', ['maxEntries', 'clock']);
   const { maxEntries = 100_000, clock = systemClock } = options;
-  if (!Number.isInteger(maxEntries) || maxEntries < 1 || maxEntries > 2 ** 30) {
-    throw optionInvalid('maxEntries', `an integer from 1 to ${2 ** 30}`, maxEntries);
-  }
-  return new MemoryStore(maxEntries, clock);
+  return new MemoryStore(integer('maxEntries', maxEntries, 2 ** 30), clock);
 }

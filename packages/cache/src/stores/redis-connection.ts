@@ -141,7 +141,7 @@ function results(replies: PipelineReplies): unknown[] {
   });
 }
 
-function unavailable(status: string): CacheError {
+export function unavailable(status: string): CacheError {
   return new CacheError('CACHE_STORE_UNAVAILABLE', `No connection to Redis (${status})`);
 }
 

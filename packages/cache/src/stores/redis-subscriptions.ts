@@ -1,5 +1,6 @@
 import type { StoreInvalidation, StoreListener, StoreSubscription } from '../store.js';
 import type { RedisClient } from './redis-client.js';
+import { unavailable } from './redis-connection.js';
 
 const ignore = (): void => {};
 
@@ -23,19 +24,28 @@ export class RedisSubscriptions {
   }
 
   async add(channel: string, listener: StoreListener): Promise<StoreSubscription> {
-    this.#opening ??= this.#open();
+    const opening = this.#opening ?? this.#open();
+    this.#opening = opening;
     let client: RedisClient;
     try {
-      client = await this.#opening;
+      client = await opening;
     } catch (err) {
-      this.#opening = undefined;
+      // Others who waited for it may have begun another one.
+      if (this.#opening === opening) this.#opening = undefined;
       throw err;
     }
     const listeners = this.#listeners.get(channel) ?? new Set();
     this.#listeners.set(channel, listeners.add(listener));
     // While there is no connection this waits for the next one: `ready` subscribes to every channel.
     if (client.status === 'ready') await this.#subscribe(client, channel, [listener]);
-    return { close: async () => this.#remove(client, channel, listener) };
+    return {
+      close: async () => this.#remove(client, channel, listener),
+      // Answered on the connection on which messages arrive: what was published before is heard before.
+      sync: async () => {
+        if (client.status !== 'ready') throw unavailable(client.status);
+        await client.ping();
+      },
+    };
   }
 
   async #open(): Promise<RedisClient> {

@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import type { Duration } from '../duration.js';
-import { checkKnown, duration, MAX_TIMER_MS, optionInvalid } from '../option-checks.js';
 import type {
   CacheStore,
   StoreChangeOptions,
@@ -15,56 +13,22 @@ import type {
 import type { RedisClient } from './redis-client.js';
 import { RedisConnection } from './redis-connection.js';
 import { deleted, type ParsedEntry, parseEntry } from './redis-entry.js';
+import {
+  type RedisAddress,
+  type RedisStoreOptions,
+  type ResolvedRedis,
+  resolveRedis,
+  sourceOf,
+} from './redis-options.js';
 import { CLAIM, CLEAR, DELETE_MANY, INVALIDATE_TAGS, RELEASE, SET_MANY } from './redis-scripts.js';
 import { RedisSubscriptions } from './redis-subscriptions.js';
 import { type NamespaceState, namespaceState, TagRecords } from './redis-tags.js';
 
 export type { PipelineReplies, RedisClient } from './redis-client.js';
-
-/** Options of {@link redisStore}. */
-export interface RedisStoreOptions {
-  /**
-   * Begins every key and channel: 1–64 of letters, digits and `.`, `_`, `:`, `-`.
-   * @defaultValue `'holdfast'`
-   */
-  prefix?: string;
-  /**
-   * How long a deletion is remembered, so that a factory which began before it, in any process, cannot store its
-   * result after it. Longer than the slowest factory.
-   * @defaultValue `'1m'`
-   */
-  tombstoneTtl?: Duration;
-  /**
-   * Whether to tell of invalidations, on one more connection.
-   * @defaultValue true
-   */
-  pubsub?: boolean;
-  /**
-   * How often that connection is asked whether it still works, 10 ms to 1 hour. One that is silently dead is replaced
-   * after this time, twice at most, and what was missed is repaired.
-   * @defaultValue `'5s'`
-   */
-  heartbeat?: Duration;
-}
-
-/** Where a server is, when there is no client to share. */
-export interface RedisAddress {
-  /** Such as `redis://localhost:6379/0`. */
-  url: string;
-}
-
-/** Options as used inside. */
-interface Resolved {
-  readonly prefix: string;
-  readonly tombstoneMs: number;
-  readonly pubsub: boolean;
-  readonly heartbeatMs: number;
-}
+export type { RedisAddress, RedisStoreOptions } from './redis-options.js';
 
 /** Keys in one command: enough to save round trips, few enough not to hold up the server's other clients. */
 const KEYS_A_COMMAND = 256;
-
-const PREFIX = /^[A-Za-z0-9._:-]{1,64}$/;
 
 /** 12 characters that no other call returns. */
 const unique = (): string => randomBytes(9).toString('base64url');
@@ -84,7 +48,7 @@ class RedisStore implements CacheStore {
 
   constructor(
     source: RedisClient | string,
-    { prefix, tombstoneMs, pubsub, heartbeatMs }: Resolved,
+    { prefix, tombstoneMs, pubsub, heartbeatMs }: ResolvedRedis,
   ) {
     this.#connection = new RedisConnection(source);
     this.#subscriptions = new RedisSubscriptions(() => this.#connection.client(), heartbeatMs);
@@ -132,11 +96,15 @@ class RedisStore implements CacheStore {
       const { values } = await this.#connection.read(keys);
       return values.map((value) => value?.toString('latin1'));
     });
+    const current = Number(state.sequence);
     return entries.map((entry) => {
-      const { read, writtenAt = Number.POSITIVE_INFINITY } = entry;
+      const { read, writtenAt = current } = entry;
+      // Since an entry of the present sequence was written no tag was invalidated; what is known of its tags' records
+      // may be from before it was written, when there were none.
+      if (read.tags === undefined || writtenAt === current) return entry;
       const alive = (tag: string): boolean =>
         (known.get(tag) ?? Number.POSITIVE_INFINITY) <= writtenAt;
-      return read.tags === undefined || read.tags.every(alive) ? entry : deleted(read.fence);
+      return read.tags.every(alive) ? entry : deleted(read.fence);
     });
   }
 
@@ -324,27 +292,5 @@ export function redisStore(
   connection: RedisClient | RedisAddress,
   options: RedisStoreOptions = {},
 ): CacheStore {
-  return new RedisStore(sourceOf(connection), resolve(options));
-}
-
-function resolve(options: RedisStoreOptions): Resolved {
-  checkKnown(options, 'options', ['prefix', 'tombstoneTtl', 'pubsub', 'heartbeat']);
-  const { prefix = 'holdfast', tombstoneTtl = '1m', pubsub = true, heartbeat = '5s' } = options;
-  if (typeof prefix !== 'string' || !PREFIX.test(prefix)) {
-    throw optionInvalid('prefix', '1-64 of letters, digits and . _ : -', prefix);
-  }
-  if (typeof pubsub !== 'boolean') throw optionInvalid('pubsub', 'a boolean', pubsub);
-  return {
-    prefix,
-    tombstoneMs: Math.ceil(duration('tombstoneTtl', tombstoneTtl, 1, 86_400_000)),
-    pubsub,
-    heartbeatMs: duration('heartbeat', heartbeat, 10, MAX_TIMER_MS),
-  };
-}
-
-function sourceOf(connection: RedisClient | RedisAddress): RedisClient | string {
-  const given: Partial<RedisClient & RedisAddress> | null | undefined = connection;
-  if (typeof given?.pipeline === 'function') return connection as RedisClient;
-  if (typeof given?.url === 'string' && given.url !== '') return given.url;
-  throw optionInvalid('connection', 'an ioredis client, or an object with `url`', connection);
+  return new RedisStore(sourceOf(connection), resolveRedis(options));
 }

@@ -127,6 +127,17 @@ describe('disk store, values in pieces', () => {
     expect(await collect(read?.stream)).toHaveLength(1_000_000);
   });
 
+  it.each([
+    ['ttlMs', { ttlMs: 0 }],
+    ['ttlMs', { ttlMs: Number.NaN }],
+    ['tags', { ttlMs: 1, tags: [''] }],
+  ])('refuses a malformed `%s`', async (option, options) => {
+    const writing = store.setStream('ns', 'k', pieces(1, 1), options);
+    await expect(writing).rejects.toMatchObject({ code: 'CACHE_OPTION_INVALID' });
+    await expect(writing).rejects.toThrow(option);
+    await expect(store.setStream('ns', 'k', 'x' as never, { ttlMs: 1 })).rejects.toThrow('source');
+  });
+
   it('refuses pieces that are not bytes', async () => {
     const source = (async function* () {
       yield 'text';

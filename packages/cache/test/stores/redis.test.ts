@@ -93,6 +93,23 @@ describe.skipIf(url === '')('redis store', () => {
     await store.close();
   });
 
+  it('finds an entry again whose tags Redis had forgotten, alone and with others', async () => {
+    const store = redisStore(client, { prefix: 'forgotten' });
+    const put = (key: string) =>
+      store.setMany('ns', [{ key, bytes, ttlMs: 10_000, tags: [`tag of ${key}`] }]);
+    await put('a');
+    await put('b');
+    await client.del('forgotten:{cache:ns}:t:tag of a');
+    await store.invalidateTags('ns', ['other']);
+    expect((await store.getMany('ns', ['a']))[0]?.bytes).toBeUndefined();
+    await put('a');
+    for (const keys of [['a'], ['a', 'b']]) {
+      const reads = await store.getMany('ns', keys);
+      expect(reads.map((read) => read.bytes?.length)).toEqual(keys.map(() => 1));
+    }
+    await store.close();
+  });
+
   it('takes damaged tags of an entry for no entry', async () => {
     const store = redisStore(client, { prefix: 'damaged' });
     await store.setMany('ns', [{ key: 'k', bytes, ttlMs: 10_000, tags: ['a'] }]);

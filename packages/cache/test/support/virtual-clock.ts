@@ -15,6 +15,11 @@ export class VirtualClock implements Clock {
     return { unref: () => undefined, clear: () => this.#timers.delete(timer) };
   }
 
+  /** How many are pending. */
+  get timers(): number {
+    return this.#timers.size;
+  }
+
   /** Moves on, running what comes due, and lets promises settle. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;

@@ -1,15 +1,20 @@
 import { crc32 } from 'node:zlib';
 import { CacheError, isCacheError } from '../../errors.js';
+import { checkEntryTags } from '../../keys.js';
+import { MAX_TTL_MS, optionInvalid } from '../../option-checks.js';
 import type { StoreRead, StoreWrite } from '../../store.js';
 import type { DiskCacheStore, DiskStats, DiskStreamOptions, DiskStreamRead } from '../disk.js';
 import { type EntryName, isStorable } from './entry.js';
-import { NewFile, type OpenEntry, readHead, readValue } from './entry-file.js';
+import { NewFile } from './entry-file.js';
 import { EntryStream } from './entry-stream.js';
+import { isCurrent, parseFence } from './fence.js';
 import { close, codeOf } from './files.js';
 import { KeyQueue } from './key-queue.js';
-import { type KeyPlace, Layout, NO_VERSION, placeOf, versionFile, versionsOf } from './layout.js';
+import { type KeyPlace, Layout, NO_VERSION, placeOf, versionsOf } from './layout.js';
 import { Ledger, spaceOf } from './ledger.js';
-import { type Epoch, Namespace, type NamespaceState } from './namespace.js';
+import { type Epoch, Namespace } from './namespace.js';
+import { type Got, Reader, readOf } from './reader.js';
+import { Room } from './room.js';
 import { Slots } from './slots.js';
 import { Stamps } from './stamps.js';
 import { Sweeper, type SweepLimits } from './sweeper.js';
@@ -24,31 +29,6 @@ export interface ResolvedDiskOptions extends SweepLimits {
 
 /** Operations at a time: several times what libuv's threads do at once, far from a process's limit of open files. */
 const AT_A_TIME = 32;
-/** Longest wait for a sweep to make room; well below the time that a cache gives an operation. */
-const PATIENCE_MS = 100;
-
-/** What a key's files say. An entry that is there is open. */
-interface Found {
-  readonly version: number;
-  /** Whether the latest version says that the key was deleted. */
-  readonly deleted: boolean;
-  readonly file: string;
-  readonly entry: OpenEntry | undefined;
-}
-
-/** What a read is made of. */
-interface Got {
-  readonly version: number;
-  readonly deleted: boolean;
-  readonly entry?: OpenEntry;
-  readonly bytes?: Buffer;
-}
-
-interface Fence {
-  readonly epoch: number;
-  readonly version: number;
-  readonly tagsSeen: number;
-}
 
 /** {@link DiskCacheStore} says what it promises; layout.ts how it is laid out. */
 export class DiskStore implements DiskCacheStore {
@@ -60,12 +40,13 @@ export class DiskStore implements DiskCacheStore {
   readonly #slots = new Slots(AT_A_TIME);
   readonly #stamps: Stamps;
   readonly #sweeper: Sweeper;
+  readonly #room: Room;
+  readonly #reader: Reader;
   readonly #queue = new KeyQueue();
   readonly #namespaces = new Map<string, Namespace>();
   readonly #discards = new Set<Promise<void>>();
   #ready: Promise<void> | undefined;
   #timer: NodeJS.Timeout;
-  #damaged = 0;
   #closing: Promise<void> | undefined;
 
   constructor(options: ResolvedDiskOptions) {
@@ -81,6 +62,8 @@ export class DiskStore implements DiskCacheStore {
       slots: new Slots(AT_A_TIME),
     };
     this.#sweeper = new Sweeper(parts, options);
+    this.#room = new Room(this.#ledger, this.#sweeper, options);
+    this.#reader = new Reader(this.#versions, this.#stamps, (work) => this.#inBackground(work));
     this.#timer = setTimeout(() => void this.#sweepInTurn(), 0).unref();
   }
 
@@ -95,82 +78,39 @@ export class DiskStore implements DiskCacheStore {
         held.state(),
       ]);
       const got = state.epoch === epoch ? early : await this.#getAll(state.epoch, namespace, keys);
-      return got.map((one) => this.#readOf(one, state));
+      return got.map((one) => readOf(one, state));
     });
   }
 
   #getAll(epoch: Epoch, namespace: string, keys: readonly string[]): Promise<readonly Got[]> {
-    const gets = keys.map((key) => this.#slots.run(() => this.#get(epoch, { namespace, key })));
+    const gets = keys.map((key) =>
+      this.#slots.run(() => this.#reader.get(epoch, { namespace, key })),
+    );
     return Promise.all(gets);
-  }
-
-  async #get(epoch: Epoch, name: EntryName): Promise<Got> {
-    const { version, file, deleted, entry } = await this.#find(epoch, name);
-    if (entry === undefined) return { version, deleted };
-    try {
-      const now = Date.now();
-      if (entry.head.expiresAt <= now) return { version, deleted };
-      const bytes = await readValue(entry);
-      if (bytes === undefined) {
-        this.#damaged += 1;
-        return { version, deleted };
-      }
-      this.#stamps.note(file, now, entry.head.expiresAt);
-      return { version, deleted, entry, bytes };
-    } finally {
-      this.#inBackground(close(entry.fd));
-    }
-  }
-
-  /** Opens the latest version of a key; the caller closes it. */
-  async #find(epoch: Epoch, name: EntryName): Promise<Found> {
-    const place = placeOf(epoch.folder, name.key);
-    const { version, fd } = await this.#versions.openLatest(place);
-    const file = versionFile(place, version);
-    if (fd === undefined) return { version, file, deleted: false, entry: undefined };
-    let entry: OpenEntry | undefined;
-    try {
-      const head = await readHead(fd, name);
-      if (head === 'damaged') this.#damaged += 1;
-      else if (head !== 'deleted') entry = head;
-      return { version, file, deleted: head === 'deleted', entry };
-    } finally {
-      if (entry === undefined) this.#inBackground(close(fd));
-    }
-  }
-
-  #readOf({ version, deleted, entry, bytes }: Got, { epoch, tagsSeen }: NamespaceState): StoreRead {
-    const fence = `${epoch.number}.${version}.${tagsSeen}`;
-    if (entry !== undefined && bytes !== undefined) {
-      const { head } = entry;
-      const remainingMs = head.expiresAt - Date.now();
-      if (remainingMs > 0 && !epoch.tags.invalidatedSince(head.tagsSeen, head.tags)) {
-        return { bytes, remainingMs, fence, tags: head.tags };
-      }
-    }
-    const none = { bytes: undefined, remainingMs: 0, fence };
-    // An entry that is there and not alive is expired, or one of its tags was invalidated.
-    const outdated = entry !== undefined && entry.head.expiresAt > Date.now();
-    return deleted || outdated ? { ...none, deleted: true } : none;
   }
 
   setMany(namespace: string, writes: readonly StoreWrite[]): Promise<readonly boolean[]> {
     return this.#guarded(() =>
-      Promise.all(
-        writes.map((write) =>
-          this.#inTurn(namespace, write.key, () => this.#set(namespace, write)),
-        ),
-      ),
+      Promise.all(writes.map((write) => this.#setInTurn(namespace, write))),
     );
+  }
+
+  #setInTurn(namespace: string, write: StoreWrite): Promise<boolean> {
+    return this.#queue.run(queueOf(namespace, write.key), async () => {
+      // Not in a slot: who waits for room must not hold up readers, nor the sweep that makes it.
+      const fits =
+        spaceOf(write.bytes.length) <= this.#options.maxBytes && (await this.#room.forOneMore());
+      return this.#slots.run(() => this.#set(namespace, write, fits));
+    });
   }
 
   async #set(
     namespace: string,
     { key, bytes, ttlMs, fence, tags = [] }: StoreWrite,
+    fits: boolean,
   ): Promise<boolean> {
     const name = { namespace, key };
     checkStorable(name);
-    const fits = spaceOf(bytes.length) <= this.#options.maxBytes && (await this.#hasRoom());
     const state = await this.#namespace(namespace).state();
     const seen = fence === undefined ? undefined : parseFence(fence);
     if (seen !== undefined && !isCurrent(seen, state, tags)) return false;
@@ -204,7 +144,7 @@ export class DiskStore implements DiskCacheStore {
   ): Promise<boolean> {
     const published = await this.#versions.publish(file.path, place, expected);
     if (published) this.#ledger.add(spaceOf(size), 1);
-    if (published && this.#isFull()) this.#inBackground(this.#sweeper.run());
+    if (published && this.#room.isScarce) this.#inBackground(this.#sweeper.run());
     return published;
   }
 
@@ -214,34 +154,41 @@ export class DiskStore implements DiskCacheStore {
         const { epoch } = await this.#namespace(namespace).state();
         await this.#versions.publishDeletion(placeOf(epoch.folder, key));
       };
-      await Promise.all(keys.map((key) => this.#inTurn(namespace, key, () => remove(key))));
+      const inTurn = (key: string): Promise<void> =>
+        this.#queue.run(queueOf(namespace, key), () => this.#slots.run(() => remove(key)));
+      await Promise.all(keys.map(inTurn));
     });
   }
 
   clear(namespace: string): Promise<void> {
-    return this.#guarded(() => this.#namespace(namespace).clear());
+    return this.#guarded(async () => {
+      await this.#queue.settled();
+      await this.#namespace(namespace).clear();
+    });
   }
 
   invalidateTags(namespace: string, tags: readonly string[]): Promise<void> {
     return this.#guarded(async () => {
-      if (tags.length > 0) await this.#namespace(namespace).invalidateTags(tags);
+      if (tags.length === 0) return;
+      await this.#queue.settled();
+      await this.#namespace(namespace).invalidateTags(tags);
     });
   }
 
   getStream(namespace: string, key: string): Promise<DiskStreamRead | undefined> {
     return this.#guarded(async () => {
       const state = await this.#namespace(namespace).state();
-      const { file, entry } = await this.#find(state.epoch, { namespace, key });
+      const { file, entry } = await this.#reader.find(state.epoch, { namespace, key });
       if (entry === undefined) return undefined;
       const { expiresAt, length, tagsSeen, tags } = entry.head;
       const remainingMs = expiresAt - Date.now();
-      if (remainingMs <= 0 || state.epoch.tags.invalidatedSince(tagsSeen, tags)) {
+      if (remainingMs <= 0 || state.epoch.tags.invalidatedSince(tags, tagsSeen)) {
         await close(entry.fd);
         return undefined;
       }
       this.#stamps.note(file, Date.now(), expiresAt);
       const stream = new EntryStream(entry, () => {
-        this.#damaged += 1;
+        this.#reader.damaged += 1;
       });
       return { stream, length, remainingMs };
     });
@@ -256,7 +203,8 @@ export class DiskStore implements DiskCacheStore {
     return this.#guarded(async () => {
       const name = { namespace, key };
       checkStorable(name);
-      if (!(await this.#hasRoom())) return false;
+      checkStream(source, ttlMs, tags);
+      if (!(await this.#room.forOneMore())) return false;
       const { epoch, tagsSeen } = await this.#namespace(namespace).state();
       const place = placeOf(epoch.folder, key);
       const [version = NO_VERSION] = await versionsOf(place);
@@ -292,7 +240,7 @@ export class DiskStore implements DiskCacheStore {
       maxEntries,
       evictions,
       expired,
-      damaged: this.#damaged,
+      damaged: this.#reader.damaged,
     };
   }
 
@@ -321,29 +269,6 @@ export class DiskStore implements DiskCacheStore {
       this.#namespaces.set(name, namespace);
     }
     return namespace;
-  }
-
-  #isFull(): boolean {
-    const { bytes, entries } = this.#ledger.usage;
-    return bytes > this.#options.maxBytes || entries > this.#options.maxEntries;
-  }
-
-  /**
-   * Whether there is room for more. Who writes while there is none waits for the sweep, so that writers cannot outrun
-   * eviction, but not for long: a cache had rather not keep a value than wait.
-   */
-  async #hasRoom(): Promise<boolean> {
-    if (!this.#isFull()) return true;
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, PATIENCE_MS);
-    });
-    await Promise.race([this.#sweeper.run(), patience]).finally(() => clearTimeout(timer));
-    return !this.#isFull();
-  }
-
-  #inTurn<T>(namespace: string, key: string, operation: () => Promise<T>): Promise<T> {
-    return this.#queue.run(`${namespace}\n${key}`, () => this.#slots.run(operation));
   }
 
   /** What nobody waits for but `close`. */
@@ -390,16 +315,16 @@ function checkStorable(name: EntryName): void {
   throw new CacheError('CACHE_KEY_INVALID', message);
 }
 
-/** `NaN` in place of what is malformed: such a fence never holds. */
-function parseFence(fence: string): Fence {
-  const [epoch, version, tagsSeen] = fence.split('.').map(Number);
-  return {
-    epoch: epoch ?? Number.NaN,
-    version: version ?? Number.NaN,
-    tagsSeen: tagsSeen ?? Number.NaN,
-  };
+function checkStream(source: unknown, ttlMs: unknown, tags: unknown): void {
+  if (!(typeof source === 'object' && source !== null && Symbol.asyncIterator in source)) {
+    throw optionInvalid('source', 'a stream or another async iterable of bytes', source);
+  }
+  if (!(typeof ttlMs === 'number' && ttlMs > 0 && ttlMs <= MAX_TTL_MS)) {
+    throw optionInvalid('ttlMs', `a number of milliseconds above 0 up to ${MAX_TTL_MS}`, ttlMs);
+  }
+  checkEntryTags(tags);
 }
 
-function isCurrent(fence: Fence, { epoch }: NamespaceState, tags: readonly string[]): boolean {
-  return fence.epoch === epoch.number && !epoch.tags.invalidatedSince(fence.tagsSeen, tags);
+function queueOf(namespace: string, key: string): string {
+  return `${namespace}\n${key}`;
 }

@@ -8,7 +8,7 @@ import { crc32 } from 'node:zlib';
  *    6  bytes of the key, uint16
  *    8  expiry in milliseconds since the epoch, float64
  *   16  bytes of the value, float64
- *   24  place in the log of tags (see TagLog) at the time of the write, float64
+ *   24  place in the log of tags (see TagFile) at the time of the write, float64
  *   32  bytes of the tags, uint32
  *   36  CRC-32 of the value
  *   40  CRC-32 of what stands before this, followed by namespace, key and tags

@@ -12,4 +12,9 @@ export class KeyQueue {
       if (this.#last.get(key) === work) this.#last.delete(key);
     }
   }
+
+  /** Resolves when the operations asked for until now have ended, however they end. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#last.values());
+  }
 }

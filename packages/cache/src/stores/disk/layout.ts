@@ -7,7 +7,7 @@ import { codeOf, makeFolder, mkdir, namesIn } from './files.js';
  *   usage, sweeping                   see Ledger and Sweeper
  *   new/<process>-<random>            files that are being written
  *   n/<namespace's hash>/<epoch>/     the highest epoch counts; `clear` makes the next one
- *     tags                            see TagLog
+ *     tags                            see TagFile
  *     <3 digits of the key's hash>/
  *       <key's hash>.<version>        the highest version counts; an empty file says "deleted"
  *

@@ -1,12 +1,12 @@
 import { makeFolder, namesIn } from './files.js';
 import { beginEpoch, latestEpoch } from './layout.js';
-import { TagLog } from './tag-log.js';
+import { TagFile } from './tag-file.js';
 
 /** A namespace from one `clear` to the next. */
 export interface Epoch {
   readonly number: number;
   readonly folder: string;
-  readonly tags: TagLog;
+  readonly tags: TagFile;
 }
 
 /** The state that counts for all entries of a namespace, at one moment. */
@@ -28,7 +28,7 @@ export class Namespace {
 
   #make(number: number): Epoch {
     const folder = `${this.#folder}/${number}`;
-    return { number, folder, tags: new TagLog(`${folder}/tags`) };
+    return { number, folder, tags: new TagFile(`${folder}/tags`) };
   }
 
   /** The epoch that counted last. */

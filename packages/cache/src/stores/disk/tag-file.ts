@@ -14,10 +14,12 @@ const hashOf = (tag: string): Buffer =>
  *
  * 16 bytes divide a page: an append that is cut short by a kill ends between two records.
  */
-export class TagLog {
+export class TagFile {
   readonly path: string;
-  readonly #latest = new Map<string, number>();
+  #latest = new Map<string, number>();
   #known = 0;
+  /** Which file it is that was read: somebody may remove the folder, and then a new one begins. */
+  #file: string | undefined;
   #reading: Promise<void> = Promise.resolve();
 
   constructor(path: string) {
@@ -26,7 +28,11 @@ export class TagLog {
 
   /** The present end of the log, after everything before it was taken in. */
   async end(): Promise<number> {
-    const size = (await unless(lstat(this.path), 'ENOENT', 'ENOTDIR'))?.size ?? 0;
+    const stat = await unless(lstat(this.path), 'ENOENT', 'ENOTDIR');
+    // Numbers of files are given again: which one it is, they tell together with the time of its making.
+    const file = stat && `${stat.ino} ${stat.birthtimeMs}`;
+    if (file !== this.#file) this.#begin(file);
+    const size = stat?.size ?? 0;
     const end = size - (size % RECORD);
     if (end > this.#known) {
       this.#reading = this.#reading.catch(() => undefined).then(() => this.#read(end));
@@ -35,15 +41,25 @@ export class TagLog {
     return end;
   }
 
+  #begin(file: string | undefined): void {
+    this.#file = file;
+    this.#latest = new Map();
+    this.#known = 0;
+  }
+
   async #read(end: number): Promise<void> {
-    if (end <= this.#known) return;
+    const from = this.#known;
+    const latest = this.#latest;
+    if (end <= from) return;
     const fd = await open(this.path, 'r');
     try {
-      const bytes = Buffer.allocUnsafe(end - this.#known);
-      const length = await readAll(fd, bytes, this.#known);
+      const bytes = Buffer.allocUnsafe(end - from);
+      const length = await readAll(fd, bytes, from);
+      // Another file may have begun meanwhile: what was read is of the one before.
+      if (latest !== this.#latest) return;
       for (let at = 0; at + RECORD <= length; at += RECORD) {
         this.#known += RECORD;
-        this.#latest.set(bytes.toString('latin1', at, at + RECORD), this.#known);
+        latest.set(bytes.toString('latin1', at, at + RECORD), this.#known);
       }
     } finally {
       await close(fd);
@@ -51,7 +67,7 @@ export class TagLog {
   }
 
   /** Whether one of the tags was invalidated after this place. */
-  invalidatedSince(place: number, tags: readonly string[]): boolean {
+  invalidatedSince(tags: readonly string[], place: number): boolean {
     // A place beyond the end is of a log that is lost, and with it what was invalidated.
     if (tags.length > 0 && place > this.#known) return true;
     return tags.some((tag) => (this.#latest.get(hashOf(tag).toString('latin1')) ?? 0) > place);
