@@ -9,6 +9,8 @@ export interface RedisOptions {
   durable?: boolean;
   /** More arguments of `redis-server`, such as `['--maxmemory', '4mb']`. */
   args?: readonly string[];
+  /** More of its environment, such as a locale. */
+  env?: Readonly<Record<string, string>>;
 }
 
 /** The program that {@link startRedis} runs. */
@@ -38,6 +40,7 @@ export function startRedis(options: RedisOptions = {}): Promise<TestServer> {
             ...persistence,
             ...(options.args ?? []),
           ],
+          ...(options.env === undefined ? {} : { env: options.env }),
         });
         await server.until((log) => log.includes('Ready to accept connections'));
         return server;

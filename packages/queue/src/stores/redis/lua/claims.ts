@@ -1,3 +1,5 @@
+import { IS_AFTER } from './head.js';
+
 /*
  * Claims, by an exchange or by an enqueue for a worker that is parked. Before them are set: worker, lease (ms), limit,
  * segments (ids and texts of plain tasks, or 0 and ten values each of others), given (ids, with a colon and the epoch
@@ -166,6 +168,7 @@ local function listed(q, ids)
   return some, tag
 end
 
+${IS_AFTER}
 -- Takes the next of both kinds, in their order: at most a number of them, plain ones apart from the others.
 local function takeNext(q, most)
   local list, set = P .. 'fifo:' .. q, P .. 'ready:' .. q
@@ -186,7 +189,7 @@ local function takeNext(q, most)
   local k = 0
   while others[2 * k + 1] do
     local score = tonumber(others[2 * k + 2])
-    if score > 0 or (score == 0 and string.sub(others[2 * k + 1], 1, 16) > place) then break end
+    if score > 0 or (score == 0 and isAfter(string.sub(others[2 * k + 1], 1, 16), place)) then break end
     k = k + 1
   end
   if k > 0 then return redis.call('ZPOPMIN', set, k) end
@@ -195,7 +198,7 @@ local function takeNext(q, most)
   else
     while ids[n + 1] do
       local t = tasks[ids[n + 1]]
-      if t and t.listed and t[QUEUE] == q and t[PLACE] > string.sub(head, 1, 16) then break end
+      if t and t.listed and t[QUEUE] == q and isAfter(t[PLACE], string.sub(head, 1, 16)) then break end
       n = n + 1
     end
   end

@@ -2,7 +2,7 @@ import { CLAIM_PLAIN, CLAIMS } from './claims.js';
 import { FINISH } from './finish.js';
 import { GROUPS } from './groups.js';
 import { HAND_OVER, HAND_OVER_ONE } from './hand-over.js';
-import { STATE, TAIL, TOOLS } from './head.js';
+import { IS_AFTER, STATE, TAIL, TOOLS } from './head.js';
 import { PRELUDE } from './prelude.js';
 import { QUEUES } from './queues.js';
 import { TASKS } from './tasks.js';
@@ -28,9 +28,10 @@ if redis.call('HSETNX', META, id, row) == 0 then
   return 0
 end
 if #id == 36 then
+  ${IS_AFTER}
   local top = redis.call('SET', TOP, id, 'GET')
   if top then
-    if top > id then redis.call('SET', TOP, top) end
+    if isAfter(top, id) then redis.call('SET', TOP, top) end
   elseif redis.call('HLEN', META) > 1 then redis.call('DEL', TOP) end
 end
 local indexed = settings[2]

@@ -1,3 +1,5 @@
+import { IS_AFTER } from './head.js';
+
 /** How many tasks one call of a script looks at, at most: other clients wait meanwhile. */
 export const LOOK = 1_000;
 /** How long the order of ids is kept after it was last asked for. */
@@ -115,10 +117,11 @@ local function walk(key, count)
   return redis.call('ZRANGEBYLEX', key, after == '' and '-' or '(' .. after, '+', 'LIMIT', 0, count)
 end
 
+${IS_AFTER}
 local ids, more = {}, false
 local size, seen = 0, {}
 local function take(id)
-  if seen[id] or not (after == '' or (newest and id < after) or (not newest and id > after)) then return end
+  if seen[id] or not (after == '' or (newest and isAfter(after, id)) or (not newest and isAfter(id, after))) then return end
   seen[id] = true
   ids[#ids + 1] = id
 end
@@ -148,7 +151,7 @@ if size <= ${LOOK} then
     for _, id in ipairs(part) do take(id) end
     if #part == ${LOOK} then more = true end
   end
-  table.sort(ids, newest and function(a, b) return a > b end or nil)
+  table.sort(ids, newest and isAfter or function(a, b) return isAfter(b, a) end)
   -- Beyond the last of a part that is not whole, nothing is known.
   if more then
     for i = #ids, ${LOOK} + 1, -1 do ids[i] = nil end

@@ -119,6 +119,23 @@ local function many(command, key, list)
 end
 `;
 
+/**
+ * Whether a text comes after another in the order of their bytes, which is that of sorted sets. Lua's own is that of the
+ * server's locale: a Danish one has `aa` after `b`.
+ */
+export const IS_AFTER = `
+local numberAt = struct.unpack
+local function isAfter(a, b)
+  local shorter = min(#a, #b)
+  if shorter % 6 > 0 then a, b = a .. '\\0\\0\\0\\0\\0', b .. '\\0\\0\\0\\0\\0' end
+  for at = 1, shorter, 6 do
+    local x, y = numberAt('>I6', a, at), numberAt('>I6', b, at)
+    if x ~= y then return x > y end
+  end
+  return #a > #b
+end
+`;
+
 /** What most scripts begin with. */
 export const HEAD: string = STATE + TOOLS;
 
