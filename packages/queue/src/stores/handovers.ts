@@ -3,6 +3,8 @@ interface Parking {
   readonly token: string;
   /** Number of the last message heard. */
   heard: number;
+  /** Whether that exchange may still be on its way to the server: then it may park the worker after all. */
+  underWay: boolean;
 }
 
 /** Exchanges without an answer that are remembered for one worker. What was handed over under older ones lapses. */
@@ -21,16 +23,22 @@ export class Handovers {
     if (known === undefined && !parks) return '';
     const parkings = known?.parkings ?? [];
     const text = parkings.map(({ token, heard }) => ` ${token}=${heard}`).join('');
-    if (parks) parkings.push({ token, heard: 0 });
+    if (parks) parkings.push({ token, heard: 0, underWay: true });
     this.#workers.set(worker, { parkings: parkings.slice(-MOST_PARKINGS), open: parks });
     return text;
   }
 
-  /** An exchange was answered: what was before it is settled. */
-  answered(worker: string, isOver: (token: string) => boolean): void {
+  /** An exchange is over, answered or not. */
+  ended(worker: string, token: string): void {
+    const parking = this.#workers.get(worker)?.parkings.find((each) => each.token === token);
+    if (parking !== undefined) parking.underWay = false;
+  }
+
+  /** An exchange was answered: what was before it is settled, but for one that it may have overtaken. */
+  answered(worker: string, isBefore: (token: string) => boolean): void {
     const known = this.#workers.get(worker);
     if (known === undefined) return;
-    known.parkings = known.parkings.filter(({ token }) => !isOver(token));
+    known.parkings = known.parkings.filter(({ token, underWay }) => underWay || !isBefore(token));
     if (known.parkings.length === 0) this.#workers.delete(worker);
   }
 

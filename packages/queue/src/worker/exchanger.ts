@@ -260,7 +260,9 @@ export class Exchanger {
   #take(reply: ExchangeReply, flight: Flight): void {
     const { limit, park } = flight;
     this.failing = 0;
-    if (!park) this.#parked = false;
+    this.#parked = park;
+    // One sent later may have come first, and what was handed over since be lost: the next exchange is given it.
+    if (park && !this.#flights.isNewest(flight)) this.#looking = true;
     if (limit > 0) this.#plenty = reply.claimed.length >= limit;
     // What could not be handed over comes even where nothing was asked for.
     if (limit > 0 || reply.claimed.length > 0) this.#host.claimed(reply, flight);

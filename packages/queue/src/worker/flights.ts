@@ -34,6 +34,7 @@ export class Flights {
   readonly #awaited = new Set<Flight>();
   readonly #overdue = new Set<Flight>();
   #asked = 0;
+  #newest: Flight | undefined;
 
   /** How many there are for which the next one may have to wait. */
   get awaited(): number {
@@ -57,6 +58,12 @@ export class Flights {
   add(flight: Flight): void {
     this.#awaited.add(flight);
     this.#asked += flight.limit;
+    this.#newest = flight;
+  }
+
+  /** Whether none was sent after it. */
+  isNewest(flight: Flight): boolean {
+    return flight === this.#newest;
   }
 
   /** Whether it was still under way. */

@@ -209,6 +209,34 @@ describe('a worker that waits at its queues', () => {
     await closed(worker, clock);
   });
 
+  it('asks again where another exchange overtook the one that it waits by', async () => {
+    const over = new HandingOver();
+    let isLate = false;
+    let arrive: () => void = () => undefined;
+    const late = new Promise<void>((resolve) => (arrive = resolve));
+    const { clock, queue, worker } = await setUp(() => after(clock, 30_000), {
+      wrap: (store) => {
+        const { exchange } = over.wrap(store);
+        store.exchange = async (request) => {
+          if (isLate && request.claim.park === true) await late;
+          return exchange(request);
+        };
+        return store;
+      },
+    });
+    await clock.advance(0);
+    await queue.enqueue(task, 1);
+    expect(worker.stats().running).toBe(1);
+    isLate = true;
+    await clock.advance(8_000);
+    const asked = over.requests.length;
+    expect(over.requests.at(-1)?.claim.park).toBe(undefined);
+    arrive();
+    for (let i = 0; i < 5; i++) await clock.advance(0);
+    expect(over.requests.slice(asked).map(({ claim }) => claim.park)).toEqual([true, true]);
+    await closed(worker, clock);
+  });
+
   it('is none with batch handlers, whose batches would be small', async () => {
     const over = new HandingOver();
     const { clock, worker } = await setUp([handleBatch(task, () => undefined)], {

@@ -33,7 +33,7 @@ export class Exchanger {
   async exchange(request: ExchangeRequest, tx?: PostgresTransaction): Promise<ExchangeReply> {
     const sorted = sortSettlements(request.settle);
     const visit = tx === undefined ? this.#parked.begin(request) : NO_VISIT;
-    const row = await this.#send(request, sorted, visit, tx);
+    const row = await this.#send(request, sorted, visit, tx).finally(visit.ended);
     visit.answered();
     const settled = request.settle.map((): 'ok' | 'stale' => 'stale');
     mark(settled, row.done === null ? sorted.completed : completedOf(sorted, row.done));

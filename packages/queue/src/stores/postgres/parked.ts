@@ -14,6 +14,8 @@ export interface Visit {
   readonly channel: string | null;
   /** The answer came. */
   answered(): void;
+  /** It is over, answered or not. */
+  ended(): void;
 }
 
 type Message = readonly [
@@ -73,6 +75,7 @@ export class Parked {
       park: parks ? token : null,
       channel: parks ? this.#channelOf(worker) : null,
       answered: () => this.#handovers.answered(worker, isBefore),
+      ended: () => this.#handovers.ended(worker, token),
     };
   }
 
@@ -88,4 +91,5 @@ export const NO_VISIT: Visit = {
   park: null,
   channel: null,
   answered: () => undefined,
+  ended: () => undefined,
 };

@@ -117,10 +117,10 @@ export class RedisStore implements QueueStore {
 
   async exchange(request: ExchangeRequest): Promise<ExchangeReply> {
     this.#open();
-    const ticket = this.#tokens.begin(request.worker);
+    const { worker, claim } = request;
+    const ticket = this.#tokens.begin(worker);
+    const { token, answered } = ticket;
     try {
-      const { worker, claim } = request;
-      const { token, answered } = ticket;
       const heard = this.#handovers.begin(worker, token, claim.park === true && claim.limit > 0);
       const { args, places } = exchangeArgs(request, { token, answered, heard });
       const reply = await this.#run(this.#scripts.exchange, args, 'callBuffer');
@@ -129,6 +129,7 @@ export class RedisStore implements QueueStore {
       return exchangeReply(reply, request, places);
     } finally {
       ticket.end();
+      this.#handovers.ended(worker, token);
     }
   }
 
