@@ -127,6 +127,22 @@ export const changeChecks: readonly Check[] = [
     },
   },
   {
+    title: 'shares a queue fairly with the group of a dead task that was moved there and redriven',
+    needs: 'move',
+    async run(kit, expect) {
+      const ids = [await kit.addDead({ group: { key: 'g' } })];
+      expect(await kit.store.edit?.({ ids }, { kind: 'move', queue: 'r' }, 1)).toEqual(ids);
+      expect(await kit.store.alter({ ids }, { kind: 'redrive' }, 1)).toEqual(ids);
+      const claim = async (limit: number): Promise<(string | undefined)[]> => {
+        const { claimed } = await kit.exchange('w', { claim: limit, queues: ['r'] });
+        return claimed.map(({ group }) => group);
+      };
+      expect(await claim(1)).toEqual(['g']);
+      for (const key of ['g', 'h']) await kit.add({ queue: 'r', group: { key } });
+      expect(await claim(2)).toEqual(['g', 'h']);
+    },
+  },
+  {
     title: 'keeps what a handler reports, from the holder of the lease only',
     needs: 'progress',
     async run(kit, expect) {

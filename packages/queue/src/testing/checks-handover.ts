@@ -139,6 +139,22 @@ export const handoverChecks: readonly Check[] = [
     },
   },
   {
+    title: 'hands nothing over before what is ready',
+    needs: 'handover',
+    async run(kit, expect) {
+      await withParked(kit, 2, async (a) => {
+        const first = await kit.addAll({ priority: 1 }, {}, {}, {});
+        const last = await kit.add();
+        const page = { order: 'oldest' as const, limit: 9 };
+        const leased = await kit.store.find({ queue: 'q', states: ['leased'] }, page);
+        const held = leased.map(({ id }) => id);
+        expect(held).toEqual(first.slice(0, held.length));
+        expect(idsOf(await kit.claim('b', 9))).toEqual([...first.slice(held.length), last]);
+        expect(idsOf(await a.until(held.length))).toEqual(held);
+      });
+    },
+  },
+  {
     title: 'lets a lease that was handed over run out like any other',
     needs: 'handover',
     async run(kit, expect) {

@@ -65,7 +65,7 @@ for (const database of testDatabases()) {
       await harness.transaction?.(async (tx) => {
         await kit.store.enqueue([task], { tx });
       });
-      expect(await kit.stateOf(task.id)).toBe('ready');
+      expect(idsOf(await kit.claim('b'))).toEqual([task.id]);
       const id = await kit.add();
       await expect.poll(() => idsOf(a.taken), PATIENCE).toEqual([id]);
       await a.end();
@@ -80,10 +80,11 @@ for (const database of testDatabases()) {
         await kit.add({ payload: JSON.stringify('x'.repeat(8_000)) }),
         await kit.add({ payload: JSON.stringify('\u0001'.repeat(1_300)) }),
       ];
+      for (const other of left) expect(await kit.stateOf(other)).toBe('ready');
+      expect(idsOf(await kit.claim('b', 9))).toEqual(left.slice(1));
       const id = await kit.add({ payload: JSON.stringify('ü"'.repeat(1_200)) });
       await expect.poll(() => idsOf(a.taken), PATIENCE).toEqual([id]);
       expect(a.taken[0]?.payload).toBe(JSON.stringify('ü"'.repeat(1_200)));
-      for (const other of left) expect(await kit.stateOf(other)).toBe('ready');
       await a.end();
     });
 

@@ -1,6 +1,7 @@
 import type { SqlDatabase, SqlTransaction } from '@holdfast/sql';
 import { testDatabases } from '@holdfast/sql/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { EnqueueOutcome } from '../../src/index.js';
 import { Kit } from '../../src/testing.js';
 import { freezeClock, frozenStore } from './harness.js';
 
@@ -70,6 +71,47 @@ describe.skipIf(server?.available !== true)(
         await waiting;
       },
     );
+
+    it('is on a key, and never part of a circle with those of a batch in another order', async () => {
+      const key = (value: string) => ({ value, ttlMs: 60_000 });
+      const batch = ['b', 'a'].map((value) =>
+        kit.task({ key: { ...key(value), mode: 'replace' } }),
+      );
+      let attempts = 0;
+      let waiting: Promise<EnqueueOutcome[]> | undefined;
+      await db.transaction(async (tx) => {
+        attempts++;
+        await kit.store.enqueue([kit.task({ key: key('a') })], { tx });
+        waiting ??= kit.store.enqueue(batch);
+        await isBlocked();
+        await kit.store.enqueue([kit.task({ key: key('b') })], { tx });
+      });
+      expect((await waiting)?.map(({ outcome }) => outcome)).toEqual(['replaced', 'replaced']);
+      expect(attempts).toBe(1);
+    });
+
+    it('loses nothing that is handed over to a worker whose exchange was overtaken behind it', async () => {
+      await kit.store.control('capped', { concurrency: 5 });
+      const { id, epoch } = await kit.add().then(() => kit.claimOne('w'));
+      const taken: string[] = [];
+      const listening = await kit.store.onHandover?.('w', (claimed) => {
+        taken.push(...claimed.map((task) => task.id));
+      });
+      let overtaken: Promise<unknown> | undefined;
+      await db.transaction(async (tx) => {
+        const later = { queue: 'capped', group: { key: 'g' }, when: { delayMs: 60_000 } };
+        await kit.store.enqueue([kit.task(later)], { tx });
+        overtaken = kit.exchange('w', { claim: 5, queues: ['q', 'capped'], park: true });
+        await isBlocked();
+        expect(await kit.extend('w', { id, epoch })).toEqual(['ok']);
+      });
+      await overtaken;
+      const handed = await kit.add();
+      expect(await kit.stateOf(handed)).toBe('leased');
+      const { claimed } = await kit.exchange('w');
+      expect([...taken, ...claimed.map((task) => task.id)]).toEqual([handed]);
+      await listening?.[Symbol.asyncDispose]();
+    });
 
     it('takes nothing off the lease that is extended behind it', async () => {
       const { id, epoch } = await kit.add().then(() => kit.claimOne('w'));

@@ -40,8 +40,10 @@ declare
 begin
   if p_kind = 'move' then
     insert into ${s}.queue_setting as q (queue, governed, key_starts)
-    select p_to, true, bool_or(coalesce(x.key_start, false)) from ${s}.queue_task x
-    where x.id = any(p_ids) and (x.grp is not null or x.key_start) having count(*) > 0
+    select p_to, true, bool_or(coalesce(x.key_start, false)) from (
+      select x.grp, x.key_start from ${s}.queue_task x where x.id = any(p_ids)
+      union all select x.grp, x.key_start from ${s}.queue_finished x where x.id = any(p_ids)
+    ) x where x.grp is not null or x.key_start having count(*) > 0
     on conflict (queue) do update set governed = true, key_starts = q.key_starts or excluded.key_starts;
   end if;
   perform 1 from ${s}.queue_setting q where q.queue = p_to

@@ -1,6 +1,6 @@
 import { createEnqueueSet, dropEnqueueSet, SET_MIN } from './enqueue-set.js';
 import { handOverText } from './hand-over.js';
-import { addedNote, heldRows, PARAMETERS, rowsOf, takeKeys } from './new-rows.js';
+import { addedNote, heldRows, lockKeys, PARAMETERS, rowsOf, takeKeys } from './new-rows.js';
 import { dueOf, PLANNER } from './planner.js';
 
 /**
@@ -16,6 +16,7 @@ declare v_now timestamptz := ${s}.queue_now();
 begin
   ${checkPriorities(s)}
   if cardinality(p_key) > 0 then
+    ${lockKeys(rowsOf())}
     ${takeKeys(s, rowsOf())}
   end if;
   return query
@@ -127,7 +128,10 @@ begin
   on conflict (queue) do update set governed = true, key_starts = q.key_starts or excluded.key_starts
   where not q.governed or q.key_starts < excluded.key_starts;
   perform 1 from ${s}.queue_setting q where q.queue = any(p_queue) order by q.queue for update;
-  -- What waited for the lock counts for a rate from now on.
+  if cardinality(p_key) > 0 then
+    ${lockKeys(rowsOf())}
+  end if;
+  -- What waited for the locks counts for a rate from now on.
   v_now := ${s}.queue_now();
   v_count := coalesce((
     select min(u.ord) - 1 from unnest(p_mode, p_children) with ordinality as u(mode, children, ord)
@@ -155,7 +159,6 @@ begin
     v_due := ${dueOf('n.wait', 'n.absolute')};
     o_ord := n.ord;
     if n.key is not null then
-      perform pg_advisory_xact_lock(hashtextextended(n.queue || ' ' || n.key, 0)); -- as above
       insert into ${s}.queue_key as k (queue, key, task_id, expires_at)
       values (n.queue, n.key, n.id, v_now + n.key_ttl * interval '1 millisecond')
       on conflict (queue, key) do update set task_id = excluded.task_id, expires_at = excluded.expires_at

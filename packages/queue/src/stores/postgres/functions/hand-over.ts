@@ -26,7 +26,11 @@ begin
   order by k.until desc limit 1 for update skip locked;
   if not found or exists (
     select 1 from ${s}.queue_setting q where q.queue = p_queue and (q.governed or q.paused)
-  ) then
+  ) or (
+    -- What is ready already comes first: the worker is woken for all of it. In the order of a claim, which has an index.
+    select t.id from ${s}.queue_task t where t.queue = p_queue and t.state = 'ready' and t.lease_until is null
+    order by t.priority desc, t.tag, t.seq limit 1
+  ) is not null then
     return false;
   end if;
   v_text := '[' || json_build_array(p_queue, p_name, p_headers, p_priority, 1, 1, p_max, v_ms, ${s}.queue_ms(p_due))

@@ -25,15 +25,19 @@ export function rowsOf(more: readonly string[] = []): string {
 }
 
 /**
- * Takes the keys of `rows`, where nobody holds them: of two with one key, the first. One at a time for each key: what is
- * decided next must see the task that the one before made, and a statement that waited for a row does not. In the order
- * of the keys: two batches with the same keys then never wait for each other in a circle.
+ * One at a time for each key of `rows`: what is decided next must see the task that the one before made, and a statement
+ * that waited for a row does not. In the order of the keys: two batches with the same keys then never wait for each other
+ * in a circle.
  */
-export function takeKeys(s: string, rows: string): string {
+export function lockKeys(rows: string): string {
   return `perform pg_advisory_xact_lock(hashtextextended(k.queue || ' ' || k.key, 0)) from (
       select distinct n.queue, n.key from (${rows}) n where n.key is not null order by n.queue, n.key offset 0
-    ) k;
-    insert into ${s}.queue_key as k (queue, key, task_id, expires_at)
+    ) k;`;
+}
+
+/** Takes the keys of `rows`, which are locked, where nobody holds them: of two with one key, the first. */
+export function takeKeys(s: string, rows: string): string {
+  return `insert into ${s}.queue_key as k (queue, key, task_id, expires_at)
     select distinct on (n.queue, n.key) n.queue, n.key, n.id, v_now + n.key_ttl * interval '1 millisecond'
     from (${rows}) n
     where n.key is not null order by n.queue, n.key, n.ord

@@ -68,7 +68,8 @@ begin
     return next;
   end loop;
   perform ${s}.queue_drained_v1(e.queue, v_now) from unnest(v_ended) as e(queue);
-  delete from ${s}.queue_parked k where k.until <= v_now;
+  delete from ${s}.queue_parked k where k.worker = any(array(
+    select p.worker from ${s}.queue_parked p where p.until <= v_now for update skip locked));
   ${lockText(s, `select t.queue ${late('t.queue', 't.special', 'offset 0')}`)}
   for r in
     select t.* ${late('t.*', 't.special and t.queue <> all(v_busy)', locked)} limit p_limit
@@ -112,7 +113,8 @@ export function dropSweep(s: string): string {
 
 /**
  * Locks the governed queues that have something to be swept. One that stays locked, as by a caller's transaction that
- * is open for long, is left to the next sweep: the others do not wait for it.
+ * is open for long, is left to the next sweep: the others do not wait for it. Nor do those that are locked by now for
+ * many such queues: patience is for the first of them.
  */
 function lockText(s: string, late: string): string {
   return `perform set_config('lock_timeout', '1s', true);
@@ -126,6 +128,7 @@ function lockText(s: string, late: string): string {
       perform 1 from ${s}.queue_setting q where q.queue = r.queue for update;
     exception when lock_not_available then
       v_busy := array_append(v_busy, r.queue);
+      perform set_config('lock_timeout', '50ms', true);
     end;
   end loop;
   perform set_config('lock_timeout', v_patience, true);`;
