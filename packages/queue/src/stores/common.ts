@@ -2,12 +2,9 @@ import { QueueError } from '../errors.js';
 import { invalid, invalidOption, shown } from '../options.js';
 import type {
   AlterationBase,
-  NewSchedule,
   NewTask,
   PriorityRange,
   QueuePage,
-  ScheduleOp,
-  ScheduleRecord,
   StoredEvent,
   StoredEventType,
   StoreFeature,
@@ -56,29 +53,6 @@ export function eventDetail(
 ): Pick<StoredEvent, 'progress' | 'by' | 'reason' | 'from' | 'count'> {
   if (!text) return {};
   return type === 'task.progress' ? { progress: text } : (JSON.parse(text) as AlterationBase);
-}
-
-/** The event of a change to a schedule; undefined where all stays as it was. */
-export function scheduleEvent(
-  { kind }: ScheduleOp,
-  old: Omit<ScheduleRecord, 'runs'> | undefined,
-  record: Omit<ScheduleRecord, 'runs'> | null,
-): StoredEventType | undefined {
-  if (kind === 'upsert') {
-    const same = old !== undefined && record !== null && definitionOf(old) === definitionOf(record);
-    return same ? undefined : 'schedule.changed';
-  }
-  if (old === undefined) return undefined;
-  if (kind === 'remove') return 'schedule.removed';
-  if (old.paused === (kind === 'pause')) return undefined;
-  return kind === 'pause' ? 'schedule.paused' : 'schedule.resumed';
-}
-
-/** As text that is the same for the same: what is undefined is absent, in whatever order the rest is. */
-function definitionOf({ timing, missed, untilMs, task }: NewSchedule): string {
-  const fields = Object.entries(task).filter(([, value]) => value !== undefined);
-  fields.sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([timing, missed, untilMs, fields]);
 }
 
 /** Refuses a transaction where the store has none. */

@@ -13,6 +13,12 @@ export interface Entry {
   readonly at: number;
 }
 
+/** The place that a task has now. */
+export function entryOf(task: MemoryTask): Entry {
+  const { ticket, tag, seq, runAt: at } = task;
+  return { task, ticket, priority: task.task.priority, tag, seq, at };
+}
+
 /** The order of claims. */
 export function claimedBefore(a: Entry, b: Entry): boolean {
   if (a.priority !== b.priority) return a.priority > b.priority;

@@ -7,7 +7,7 @@ import type {
   TaskState,
 } from '../../store.js';
 import { Heap } from '../heap.js';
-import { claimedBefore, current, type Entry, MemoryGroup } from './group.js';
+import { claimedBefore, current, type Entry, entryOf, MemoryGroup } from './group.js';
 import { RateWindow } from './rates.js';
 import type { MemoryTask } from './task.js';
 
@@ -345,9 +345,4 @@ export class MemoryQueue {
     if (none && this.#groupLimits.size === 0) return undefined;
     return { ...limits, groups: Object.fromEntries(this.#groupLimits) };
   }
-}
-
-function entryOf(task: MemoryTask): Entry {
-  const { ticket, tag, seq, runAt: at } = task;
-  return { task, ticket, priority: task.task.priority, tag, seq, at };
 }

@@ -2,15 +2,14 @@ import type { SqlTransaction } from '@holdfast/sql';
 import { firstRun, planRuns } from '../../schedule/plan.js';
 import type {
   NewSchedule,
-  NewTask,
   ScheduleFilter,
   ScheduleOp,
   SchedulePage,
   ScheduleRecord,
 } from '../../store.js';
-import { uuidv7 } from '../../uuid.js';
 import { whoOf } from '../../who.js';
-import { nearestPriority, scheduleEvent } from '../common.js';
+import { nearestPriority } from '../common.js';
+import { afterwards, scheduleEvent, taskOfRun } from '../schedules.js';
 import type { Enqueuer } from './enqueuer.js';
 import type { Runner } from './runner.js';
 import { rangeOf } from './stats.js';
@@ -105,7 +104,7 @@ export class Schedules {
       if (rowCount === 0 || runs.length === 0) return 0;
       let added = 0;
       for (const run of runs) {
-        const [outcome] = await this.#enqueuer.add([taskOf(schedule, run)], tx);
+        const [outcome] = await this.#enqueuer.add([taskOfRun(schedule, run)], tx);
         if (outcome?.outcome !== 'added') continue;
         added++;
         await tx.query(
@@ -127,9 +126,9 @@ export class Schedules {
       `select * from ${this.#schema}.queue_schedule where queue = $1 and id = $2 for update`,
       [queue, id],
     );
-    const old = rows[0] === undefined ? null : toSchedule(rows[0]);
-    const record = afterwards(old, op, now);
-    const type = scheduleEvent(op, old ?? undefined, record);
+    const old = rows[0] && toSchedule(rows[0]);
+    const state = afterwards(old, op, now);
+    const type = scheduleEvent(op, old, state);
     if (type !== undefined) {
       const who = JSON.stringify(whoOf(op));
       await tx.query(
@@ -144,7 +143,8 @@ export class Schedules {
       ]);
       return null;
     }
-    if (record === null) return null;
+    if (state === null) return null;
+    const record = { ...state, runs: old?.runs ?? 0 };
     const { paused, nextRunAt, lastRunAt, runs, ...definition } = record;
     await tx.query(
       `insert into ${this.#schema}.queue_schedule (queue, id, definition, paused, next_run_at, last_run_at, runs)
@@ -157,47 +157,8 @@ export class Schedules {
   }
 }
 
-/** What a change makes of a schedule; null where there is none then. */
-function afterwards(
-  old: ScheduleRecord | null,
-  op: ScheduleOp,
-  now: number,
-): ScheduleRecord | null {
-  if (op.kind === 'remove') return null;
-  return op.kind === 'upsert' ? upserted(old, op.schedule, now) : changed(old, op, now);
-}
-
-function upserted(old: ScheduleRecord | null, schedule: NewSchedule, now: number): ScheduleRecord {
-  const { paused = false, lastRunAt = null, runs = 0 } = old ?? {};
-  const goesOn = old !== null && timingOf(old) === timingOf(schedule);
-  const next = paused ? null : firstRun(schedule, now);
-  return { ...schedule, paused, nextRunAt: goesOn ? old.nextRunAt : next, lastRunAt, runs };
-}
-
-function changed(
-  old: ScheduleRecord | null,
-  { kind }: ScheduleOp,
-  now: number,
-): ScheduleRecord | null {
-  if (old === null) return null;
-  if (kind === 'pause') return { ...old, paused: true, nextRunAt: null };
-  return old.paused ? { ...old, paused: false, nextRunAt: firstRun(old, now) } : old;
-}
-
-function timingOf({ timing, untilMs }: Pick<NewSchedule, 'timing' | 'untilMs'>): string {
-  const parts =
-    'cron' in timing ? [timing.cron, timing.timeZone] : [timing.everyMs, timing.anchorMs];
-  return JSON.stringify([...parts, untilMs ?? null]);
-}
-
 function toSchedule(row: Row): ScheduleRecord {
   const definition: NewSchedule = JSON.parse(row.definition);
   const { paused, next_run_at: nextRunAt, last_run_at: lastRunAt, runs } = row;
   return { ...definition, paused, nextRunAt, lastRunAt, runs };
-}
-
-function taskOf({ task, queue, id }: ScheduleRecord, run: number): NewTask {
-  const at = new Date(run).toISOString();
-  const headers = { ...task.headers, 'schedule-id': id, 'schedule-at': at };
-  return { ...task, id: uuidv7(), queue, headers, when: { delayMs: 0 } };
 }

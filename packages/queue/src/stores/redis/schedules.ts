@@ -1,22 +1,13 @@
 import { QueueError } from '../../errors.js';
-import { firstRun, planRuns } from '../../schedule/plan.js';
-import type {
-  NewSchedule,
-  NewTask,
-  ScheduleFilter,
-  ScheduleOp,
-  SchedulePage,
-  ScheduleRecord,
-} from '../../store.js';
-import { uuidv7 } from '../../uuid.js';
+import { planRuns } from '../../schedule/plan.js';
+import type { ScheduleFilter, ScheduleOp, SchedulePage, ScheduleRecord } from '../../store.js';
 import { whoOf } from '../../who.js';
-import { scheduleEvent } from '../common.js';
+import { afterwards, type ScheduleState, scheduleEvent, taskOfRun } from '../schedules.js';
 import { enqueueReply } from './replies.js';
 import { enqueueArgs } from './requests.js';
 import type { Script } from './script.js';
 import type { Scripts } from './scripts.js';
 
-type Kept = Omit<ScheduleRecord, 'runs'>;
 /** Name, JSON and number of runs. */
 type Row = [name: string, text: string, runs: number];
 
@@ -46,13 +37,13 @@ export class RedisSchedules {
       const { now, rows } = await this.#read(this.#scripts.schedules, names);
       const before = new Map(rows.map(([name, text]) => [name, text]));
       const runs = new Map(rows.map(([name, , count]) => [name, count]));
-      const kept = new Map(rows.map(([name, text]) => [name, JSON.parse(text) as Kept]));
+      const kept = new Map(rows.map(([name, text]) => [name, JSON.parse(text) as ScheduleState]));
       const events: string[] = [];
       const results = ops.map((op) => {
         const { queue, id } = op.kind === 'upsert' ? op.schedule : op;
         const name = nameOf({ queue, id });
         const old = kept.get(name);
-        const changed = change(old, op, now);
+        const changed = afterwards(old, op, now);
         const type = scheduleEvent(op, old, changed);
         if (type !== undefined) events.push(type, queue, id, JSON.stringify(whoOf(op)));
         if (changed === null) {
@@ -94,7 +85,9 @@ export class RedisSchedules {
       .slice(0, page?.limit);
     if (wanted.length === 0) return [];
     const { rows } = await this.#read(this.#scripts.schedules, wanted.map(nameOf));
-    return rows.map(([, text, runs]): ScheduleRecord => ({ ...(JSON.parse(text) as Kept), runs }));
+    return rows.map(
+      ([, text, runs]): ScheduleRecord => ({ ...(JSON.parse(text) as ScheduleState), runs }),
+    );
   }
 
   /** Fires at most `limit` due schedules. How many tasks were enqueued. */
@@ -102,10 +95,10 @@ export class RedisSchedules {
     const { now, rows } = await this.#read(this.#scripts.due, [limit]);
     let fired = 0;
     for (const [name, text] of rows) {
-      const kept = JSON.parse(text) as Kept;
+      const kept = JSON.parse(text) as ScheduleState;
       const { runs, next } = planRuns({ ...kept, runs: 0 }, now);
       const lastRunAt = runs.at(-1) ?? kept.lastRunAt;
-      const tasks = runs.map((run) => taskOf(kept, run));
+      const tasks = runs.map((run) => taskOfRun(kept, run));
       const changed = JSON.stringify({ ...kept, nextRunAt: next, lastRunAt });
       const args = [name, text, changed, next ?? '', kept.id, ...enqueueArgs(tasks)];
       const reply = await this.#run(this.#scripts.fire, args);
@@ -139,32 +132,3 @@ function partsOf(name: string): Name {
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 const inOrder = (a: Name, b: Name): number => compare(a.queue, b.queue) || compare(a.id, b.id);
-
-function change(old: Kept | undefined, op: ScheduleOp, now: number): Kept | null {
-  if (op.kind === 'upsert') return upserted(old, op.schedule, now);
-  if (old === undefined || op.kind === 'remove') return null;
-  if (op.kind === 'pause') return { ...old, paused: true, nextRunAt: null };
-  return old.paused ? { ...old, paused: false, nextRunAt: firstRun(old, now) } : old;
-}
-
-function upserted(old: Kept | undefined, schedule: NewSchedule, now: number): Kept {
-  const { paused = false, lastRunAt = null } = old ?? {};
-  const first = firstRun(schedule, now); // also finds what is wrong with the timing
-  const goesOn = old !== undefined && sameTiming(old, schedule);
-  const nextRunAt = goesOn ? old.nextRunAt : paused ? null : first;
-  return { ...schedule, paused, nextRunAt, lastRunAt };
-}
-
-function sameTiming(a: Pick<NewSchedule, 'timing' | 'untilMs'>, b: typeof a): boolean {
-  const textOf = ({ timing, untilMs }: typeof a): string =>
-    'cron' in timing
-      ? `${untilMs} ${timing.cron} ${timing.timeZone}`
-      : `${untilMs} ${timing.everyMs} ${timing.anchorMs}`;
-  return textOf(a) === textOf(b);
-}
-
-function taskOf({ task, queue, id }: Kept, run: number): NewTask {
-  const at = new Date(run).toISOString();
-  const headers = { ...task.headers, 'schedule-id': id, 'schedule-at': at };
-  return { ...task, id: uuidv7(), queue, headers, when: { delayMs: 0 } };
-}

@@ -35,12 +35,13 @@ import { ANSWER_MS, RedisConnection, type ReplyForm } from './connection.js';
 import { minutesReply, readEvents } from './journal.js';
 import { RedisListener } from './listener.js';
 import { SERVER_CLOCK } from './lua/head.js';
-import { claimedOf, enqueueReply, exchangeReply, statsReply, sweepReply } from './replies.js';
+import { claimedOf, enqueueReply, exchangeReply, sweepReply } from './replies.js';
 import { enqueueArgs, enqueueOneArgs, exchangeArgs, patchArg } from './requests.js';
 import { RedisSchedules } from './schedules.js';
 import type { Script } from './script.js';
 import { type Scripts, scripts } from './scripts.js';
 import { checkLayout, checkServer } from './server-check.js';
+import { statsReply } from './stats.js';
 import { Tokens } from './tokens.js';
 
 /** What a {@link RedisStore} is made of. */
