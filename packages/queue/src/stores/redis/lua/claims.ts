@@ -76,7 +76,7 @@ end
 `;
 
 /** Claims where there are limits, groups, or tasks that are not plain. */
-export const CLAIMS = `
+export const CLAIMS: string = `
 local values
 local function give(id, body, q, epoch, attempts, priority, most, added, run, more)
   if not values or segments[#segments] ~= values then
