@@ -138,8 +138,9 @@ export interface Reprioritise extends AlterationBase {
 }
 
 /**
- * Takes ready, scheduled (not blocked) and dead tasks to another queue, where they arrive as if enqueued now; not those with parents
- * or children, nor those whose key is taken or whose priority is not taken there. Needs feature `move` too.
+ * Takes ready, scheduled (not blocked) and dead tasks to another queue, where they arrive as if enqueued now; not those
+ * that had children, or have a parent that is still kept, nor those whose key is taken or whose priority is not taken
+ * there. Needs feature `move` too.
  */
 export interface Move extends AlterationBase {
   readonly kind: 'move';

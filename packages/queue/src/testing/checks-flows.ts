@@ -116,6 +116,25 @@ export const flowChecks: readonly Check[] = [
     },
   },
   {
+    title: 'moves a child to another queue once its parent is kept no longer, and not before',
+    needs: 'move',
+    async run(kit, expect) {
+      const child = kit.task();
+      const waitFor = { ids: [child.id], onFailure: 'ignore' } as const;
+      const parent = kit.task({ name: 'parent', waitFor, keepCompletedMs: 1_000 });
+      await kit.store.enqueue([child, parent]);
+      await kit.settle('w', kit.dead(await kit.claimOne('w')));
+      await kit.settle('w', kit.completed(await kit.claimOne('w')));
+      const move = { kind: 'move', queue: 'r' } as const;
+      expect(await kit.store.edit?.({ ids: [child.id] }, move, 1)).toEqual([]);
+      await kit.harness.advance(1_000);
+      await kit.store.sweep(100);
+      expect(await kit.stateOf(parent.id)).toBe(undefined);
+      expect(await kit.store.edit?.({ ids: [child.id] }, move, 1)).toEqual([child.id]);
+      expect(await kit.get(child.id)).toMatchObject({ queue: 'r', state: 'dead' });
+    },
+  },
+  {
     title: 'takes a child that is removed, or cancelled, as failed',
     needs: 'flows',
     async run(kit, expect) {

@@ -16,7 +16,7 @@ const FEATURES = (process.env.MODEL_FEATURES ?? '').split(',').filter((name) => 
 const ALL = memoryStore().traits.features ?? [];
 
 const without = (left: StoreFeature): StoreFeature[] => ALL.filter((feature) => feature !== left);
-/** A child whose parents were pruned may be moved on Postgres, and is still theirs elsewhere: long runs come to that. */
+/** Features that were run together for so long. */
 const LONG_SETS: readonly (readonly [string, readonly StoreFeature[]])[] = [
   ['all but moves', without('move')],
   ['all but flows', without('flows')],

@@ -120,10 +120,6 @@ function redrive(
 
 function remove(tasks: MemoryTasks, task: MemoryTask, now: number): void {
   const live = task.finishedAt === null;
-  for (const id of task.children) {
-    const child = tasks.byId.get(id);
-    if (child !== undefined) child.parents = child.parents.filter((parent) => parent !== task);
-  }
   tasks.drop(task, now);
   tasks.keys.free(task.task);
   if (live) tasks.flows.ended(task, now);

@@ -170,6 +170,10 @@ export class MemoryTasks {
     const live = task.finishedAt === null;
     queue.leave(task);
     this.byId.delete(task.task.id);
+    for (const id of task.children) {
+      const child = this.byId.get(id);
+      if (child !== undefined) child.parents = child.parents.filter((parent) => parent !== task);
+    }
     const { group } = task;
     queue.freeSlot(task, now);
     if (live) queue.part(task, now);

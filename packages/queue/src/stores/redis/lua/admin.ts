@@ -162,10 +162,16 @@ function kinds.reprioritise(id, t)
   move(id, t, state, blocked)
   return true
 end
+local function hasParent(m)
+  for _, other in ipairs(m.parents or {}) do
+    if task(other) then return true end
+  end
+  return false
+end
 function kinds.move(id, t)
   local from, to, m, state = t[QUEUE], change.queue, t.more or {}, t[STATE]
   if (state ~= READY and state ~= SCHEDULED and state ~= DEAD) or from == to then return false end
-  if (m.parents and #m.parents > 0) or m.children or not takes(to, t[PRIORITY]) or not takeKey(id, t, to) then return false end
+  if m.children or hasParent(m) or not takes(to, t[PRIORITY]) or not takeKey(id, t, to) then return false end
   local left = ',"from":' .. cjson.encode(from)
   note(id, t, entry('moved', t, who .. left))
   event('task.moved', to, id, t[NAME], '', said(left))
@@ -174,7 +180,7 @@ function kinds.move(id, t)
   t[STATE] = NEW
   freeSlot(t)
   if state ~= DEAD then part(t) end
-  m.member, m.slot = nil, nil
+  m.member, m.slot, m.parents = nil, nil, nil
   t[HOLDER], t[QUEUE] = '', to
   local seq = nextSeq(to)
   keepOrder(from, id, false)
