@@ -86,8 +86,8 @@ function use(label, dependencies, entries) {
   );
 }
 
-/** Entry points of a store need the store's client library; every other one must do without. */
-const needsNoPeer = (entry) => !/\/(postgres|redis|nats)$/.test(entry);
+/** Entry points of a store need its client library, and random tests fast-check; every other one must do without. */
+const needsNoPeer = (entry) => !/\/(postgres|redis|nats|model)$/.test(entry);
 
 try {
   const packages = readdirSync(join(root, 'packages'))

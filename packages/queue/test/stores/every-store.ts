@@ -20,7 +20,7 @@ export interface StoreKind {
 }
 
 /** A memory store with a clock of its own, that stands still until it is moved. */
-export function frozenMemoryStore(): StoreHarness<never> {
+function frozenMemoryStore(): StoreHarness<never> {
   const clock = virtualClock();
   const store = memoryStore({ clock });
   return { store, advance: (ms) => clock.advance(ms), close: () => store.close() };

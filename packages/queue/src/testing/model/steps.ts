@@ -5,7 +5,7 @@ import type {
   QueuePatch,
   Settlement,
   TaskFilter,
-} from '../../../src/index.js';
+} from '../../store.js';
 
 /** A task of a step; what it waits for are earlier ones of the same step. */
 export interface StepTask {

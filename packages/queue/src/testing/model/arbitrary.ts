@@ -1,29 +1,45 @@
-import fc from 'fast-check';
-import type { QueuePatch, Settlement, StoreFeature, TaskState } from '../../../src/index.js';
+import type fc from 'fast-check';
+import type { QueuePatch, Settlement, StoreFeature, TaskState } from '../../store.js';
 import type { Step, StepFilter, StepSchedule, StepTask } from './steps.js';
 
-/** Where the clocks of the stores under test begin. */
-const START = Date.UTC(2026, 0, 1);
+/** Where the clocks of the stores under test begin: as `virtualClock()` does, milliseconds since 1970. */
+export const START: number = Date.UTC(2026, 0, 1);
 /** Longer than the longest run. */
 const KEPT_MS = 1_000_000_000;
 
 type Features = ReadonlySet<StoreFeature>;
 
-const queue = fc.constantFrom('q', 'r');
-const worker = fc.constantFrom('a', 'b');
-const name = fc.constantFrom('t', 'u');
-const error = fc.constantFrom('Error', 'TypeError');
-const delay = fc.constantFrom(0, 0, 1_000, 7_000);
-const limit = fc.constantFrom(1, 2, 10);
-const pick = fc.nat();
-const outcome = fc.constantFrom<Settlement['outcome']>('completed', 'retry', 'dead', 'released');
-const nothing = fc.constant(undefined);
-/** One time in so many. */
-const rare = <T>(arbitrary: fc.Arbitrary<T>, times: number): fc.Arbitrary<T | undefined> =>
-  fc.oneof({ weight: times - 1, arbitrary: nothing }, { weight: 1, arbitrary });
-const as = <Name extends Step['do']>(step: Name): fc.Arbitrary<Name> => fc.constant(step);
+/** The module `fast-check`, as the caller imported it. */
+export type FastCheck = typeof fc;
 
-function taskOf(features: Features): fc.Arbitrary<StepTask> {
+/** What every arbitrary is made with. */
+interface Parts extends ReturnType<typeof partsOf> {
+  readonly fc: FastCheck;
+  readonly features: Features;
+}
+
+/** The small choices that the others are made of. */
+function partsOf(fc: FastCheck) {
+  const nothing = fc.constant(undefined);
+  return {
+    queue: fc.constantFrom('q', 'r'),
+    worker: fc.constantFrom('a', 'b'),
+    name: fc.constantFrom('t', 'u'),
+    error: fc.constantFrom('Error', 'TypeError'),
+    delay: fc.constantFrom(0, 0, 1_000, 7_000),
+    limit: fc.constantFrom(1, 2, 10),
+    pick: fc.nat(),
+    outcome: fc.constantFrom<Settlement['outcome']>('completed', 'retry', 'dead', 'released'),
+    nothing,
+    /** One time in so many. */
+    rare: <T>(arbitrary: fc.Arbitrary<T>, times: number): fc.Arbitrary<T | undefined> =>
+      fc.oneof({ weight: times - 1, arbitrary: nothing }, { weight: 1, arbitrary }),
+    as: <Name extends Step['do']>(step: Name): fc.Arbitrary<Name> => fc.constant(step),
+  };
+}
+
+function taskOf(parts: Parts): fc.Arbitrary<StepTask> {
+  const { fc, features, queue, name, delay, nothing, rare } = parts;
   const key = fc.record(
     {
       value: fc.constantFrom('k0', 'k1', 'k2'),
@@ -79,16 +95,16 @@ function keptFor(
   return { ...task, keep: long ? KEPT_MS : keep, keepDead: long ? KEPT_MS : keepDead };
 }
 
-function batchOf(features: Features): fc.Arbitrary<StepTask[]> {
-  return fc.array(taskOf(features), { minLength: 1, maxLength: 4 }).map((tasks) =>
+function batchOf(parts: Parts): fc.Arbitrary<StepTask[]> {
+  return parts.fc.array(taskOf(parts), { minLength: 1, maxLength: 4 }).map((tasks) =>
     tasks.map((task, at) => {
       const waited = tasks.some(({ waits }) => waits.includes(at));
-      return keptFor(features, task, waited);
+      return keptFor(parts.features, task, waited);
     }),
   );
 }
 
-function patchOf(features: Features): fc.Arbitrary<QueuePatch> {
+function patchOf({ fc, features }: Parts): fc.Arbitrary<QueuePatch> {
   const most = fc.constantFrom(null, 1, 2);
   const rate = fc.constantFrom(null, { max: 2, windowMs: 5_000 });
   const pausing = { paused: fc.boolean(), reason: fc.constant('why'), by: fc.constant('ann') };
@@ -105,10 +121,11 @@ function patchOf(features: Features): fc.Arbitrary<QueuePatch> {
 }
 
 const states = ['ready', 'scheduled', 'leased', 'completed', 'dead', 'cancelled'] as const;
-const time = fc.constantFrom(0, 6_000, 20_000, 60_000).map((ms) => START + ms);
 
-function filterOf(features: Features): fc.Arbitrary<StepFilter> {
-  const parts = fc.record(
+function filterOf(parts: Parts): fc.Arbitrary<StepFilter> {
+  const { fc, features, queue, name, error, pick, nothing, rare } = parts;
+  const time = fc.constantFrom(0, 6_000, 20_000, 60_000).map((ms) => START + ms);
+  const filter = fc.record(
     {
       queue,
       name,
@@ -128,15 +145,16 @@ function filterOf(features: Features): fc.Arbitrary<StepFilter> {
   return fc.record({
     parts: fc.oneof(
       { weight: 2, arbitrary: fc.record({ queue }, { requiredKeys: [] }) },
-      { weight: 3, arbitrary: parts },
+      { weight: 3, arbitrary: filter },
     ),
     ids: rare(fc.array(pick, { maxLength: 4 }), 8),
     childrenOf: features.has('flows') ? rare(pick, 8) : nothing,
   });
 }
 
-function scheduleOf(features: Features): fc.Arbitrary<StepSchedule> {
-  const task = taskOf(features).map((one) => keptFor(features, one, false));
+function scheduleOf(parts: Parts): fc.Arbitrary<StepSchedule> {
+  const { fc, features, rare } = parts;
+  const task = taskOf(parts).map((one) => keptFor(features, one, false));
   return fc.record({
     timing: fc.constantFrom<StepSchedule['timing']>(
       { everyMs: 3_000, anchorMs: 0 },
@@ -160,8 +178,9 @@ function scheduleOf(features: Features): fc.Arbitrary<StepSchedule> {
 type Weighted = fc.WeightedArbitrary<Step>;
 
 /** Tasks and leases. */
-function dailySteps(features: Features): Weighted[] {
-  const tasks = batchOf(features);
+function dailySteps(parts: Parts): Weighted[] {
+  const { fc, features, queue, worker, delay, error, pick, outcome, nothing, rare, as } = parts;
+  const tasks = batchOf(parts);
   const ends = fc.record({ pick, outcome, delay, error });
   const progress = features.has('progress') ? rare(fc.constantFrom('1', '{"a":2}'), 2) : nothing;
   const extensions = fc.record({ pick, progress });
@@ -183,8 +202,9 @@ function dailySteps(features: Features): Weighted[] {
 }
 
 /** What operators do. */
-function rareSteps(features: Features): Weighted[] {
-  const filter = filterOf(features);
+function rareSteps(parts: Parts): Weighted[] {
+  const { fc, features, queue, limit, as } = parts;
+  const filter = filterOf(parts);
   const alteration = fc.record({
     do: as('alter'),
     kind: fc.constantFrom(
@@ -197,7 +217,7 @@ function rareSteps(features: Features): Weighted[] {
   const order = fc.constantFrom('newest' as const, 'oldest' as const);
   const steps: Weighted[] = [
     { weight: 1, arbitrary: alteration },
-    { weight: 1, arbitrary: fc.record({ do: as('control'), queue, patch: patchOf(features) }) },
+    { weight: 1, arbitrary: fc.record({ do: as('control'), queue, patch: patchOf(parts) }) },
     { weight: 1, arbitrary: fc.record({ do: as('find'), filter, order, limit }) },
   ];
   if (features.has('edits')) {
@@ -214,7 +234,7 @@ function rareSteps(features: Features): Weighted[] {
       ),
       queue,
       id: fc.constantFrom('x', 'y'),
-      schedule: scheduleOf(features),
+      schedule: scheduleOf(parts),
     });
     const ops = fc.array(op, { minLength: 1, maxLength: 2 });
     steps.push({ weight: 3, arbitrary: fc.record({ do: as('schedule'), ops }) });
@@ -223,9 +243,13 @@ function rareSteps(features: Features): Weighted[] {
 }
 
 /** Random steps within the features; `length` of them, or 5 to 60. */
-export function steps(list: readonly StoreFeature[], length?: number): fc.Arbitrary<Step[]> {
-  const features = new Set(list);
-  const step = fc.oneof(...dailySteps(features), ...rareSteps(features));
+export function steps(
+  fc: FastCheck,
+  list: readonly StoreFeature[],
+  length?: number,
+): fc.Arbitrary<Step[]> {
+  const parts = { ...partsOf(fc), fc, features: new Set(list) };
+  const step = fc.oneof(...dailySteps(parts), ...rareSteps(parts));
   const [minLength, maxLength] = length === undefined ? [5, 60] : [length, length];
   return fc.array(step, { minLength, maxLength });
 }

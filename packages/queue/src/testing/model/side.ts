@@ -8,10 +8,11 @@ import type {
   ScheduleOp,
   Settlement,
   StoredEvent,
+  StoreFeature,
   TaskFilter,
   TaskRecord,
-} from '../../../src/index.js';
-import { Kit } from '../../../src/testing.js';
+} from '../../store.js';
+import { Kit } from '../kit.js';
 import type { Step, StepFilter, StepSchedule, StepTask } from './steps.js';
 
 /** Steps choose among so many of the latest claims, or tasks. */
@@ -22,11 +23,11 @@ type Happened = Omit<StoredEvent, 'cursor'>;
 type Plan = Step & { do: 'schedule' };
 
 /** A store and what was claimed from it. */
-export class Side {
+export class Side<Tx> {
   readonly claims: ClaimedTask[] = [];
   /** Ids of tasks whose key is freed when they start. */
-  readonly freedOnStart = new Set<string>();
-  readonly kit: Kit<never>;
+  readonly freedOnStart: Set<string> = new Set();
+  readonly kit: Kit<Tx>;
   readonly advance: (ms: number) => Promise<void>;
   /** Ids of the tasks enqueued lately. */
   readonly #ids: string[] = [];
@@ -37,7 +38,7 @@ export class Side {
   #cursor: string | undefined;
   #looks = 0;
 
-  constructor(store: QueueStore<never>, advance: (ms: number) => Promise<void>) {
+  constructor(store: QueueStore<Tx>, advance: (ms: number) => Promise<void>) {
     this.advance = advance;
     this.kit = new Kit({ store, advance, close: async () => undefined });
   }
@@ -201,21 +202,26 @@ export class Side {
     return text === undefined ? undefined : JSON.parse(text);
   }
 
-  /** Everything that can be seen: what is there, and what happened since the last look. */
-  async look(): Promise<unknown> {
+  /** Everything that can be seen with these features: what is there, and what happened since the last look. */
+  async look(features: readonly StoreFeature[]): Promise<unknown> {
     const { store } = this.kit;
     const stats = await store.stats(['q', 'r']);
     const counts = stats.map(({ limits, ...all }) => ({ ...all, limits: withoutNulls(limits) }));
     return this.#named({
       tasks: await this.tasks(),
       counts,
-      schedules: await store.schedules?.({}),
-      minutes: [
-        await store.minutes?.('q', 0, Number.MAX_SAFE_INTEGER),
-        await store.minutes?.('r', 0, Number.MAX_SAFE_INTEGER),
-      ],
-      story: await this.#story(),
+      ...(features.includes('schedules') ? { schedules: await store.schedules?.({}) } : {}),
+      ...(features.includes('metrics') ? { minutes: await this.#minutes() } : {}),
+      ...(features.includes('events') ? { story: await this.#story() } : {}),
     });
+  }
+
+  async #minutes(): Promise<unknown> {
+    const { store } = this.kit;
+    return [
+      await store.minutes?.('q', 0, Number.MAX_SAFE_INTEGER),
+      await store.minutes?.('r', 0, Number.MAX_SAFE_INTEGER),
+    ];
   }
 
   /** What happened since it was asked last. A change of a third queue tells where it ends. */
