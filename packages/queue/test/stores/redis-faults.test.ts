@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { findRedis, startRedis } from '../../../../test-services/redis.js';
 import { tcpProxy } from '../../../../test-services/tcp-proxy.js';
 import {
@@ -244,6 +244,25 @@ describe.skipIf(findRedis() === undefined)('a Redis that fails', () => {
     await new Promise((resolve) => setTimeout(resolve, 50)); // both were sent
     proxy.reset();
     await Promise.all(lost);
+  });
+
+  it('waits for the next connection while one ends', async () => {
+    const server = until(await startRedis(), (made) => made.stop());
+    const client = until(new Redis(server.url), (made) => made.disconnect());
+    const duplicate = vi.spyOn(client, 'duplicate');
+    const store = until(redisStore(client), (made) => made.close());
+    const kit = kitOf(store);
+    await kit.add();
+    await store.onWake(['q'], () => undefined);
+    const opened = duplicate.mock.results.flatMap(({ type, value }) =>
+      type === 'return' ? [value] : [],
+    );
+    expect(opened).toHaveLength(2);
+    for (const { stream } of opened) stream.destroy();
+    // They end, and are not known to have ended yet.
+    expect(opened.map(({ status }) => status)).toEqual(['ready', 'ready']);
+    await Promise.all([kit.add(), store.onWake(['other'], () => undefined)]);
+    expect(await kit.claim('w', 5)).toHaveLength(2);
   });
 
   it('wakes a listener again after its connection was lost', async () => {

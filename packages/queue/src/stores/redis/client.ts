@@ -6,9 +6,11 @@ import { QueueError } from '../../errors.js';
  * another copy of the package.
  */
 export interface RedisClient {
-  /** `'ready'` when commands are taken. */
+  /** Commands are taken when it is `'ready'`, see {@link isReady}. */
   readonly status: string;
   readonly isCluster?: boolean;
+  /** What a connected `Redis` writes to; a `Cluster` has none of its own. */
+  readonly stream?: { readonly writable: boolean };
   /** `Redis` takes settings, `Cluster` nodes and settings; either may be left out. */
   duplicate(...options: (object | undefined)[]): RedisClient;
   connect(): Promise<unknown>;
@@ -56,6 +58,13 @@ const SETTINGS = {
   // What was the primary is a replica now: connect again, to whatever is the primary.
   reconnectOnError: (error: Error): boolean => error.message.startsWith('READONLY'),
 };
+
+/**
+ * Whether commands are taken. A client calls itself ready until its connection has closed, up to 2 s after that began to
+ * end, and refuses every command meanwhile, at once: who tries again at once would never let it hear of the end.
+ */
+export const isReady = ({ status, stream }: RedisClient): boolean =>
+  status === 'ready' && stream?.writable !== false;
 
 /** Makes a connection of our own, not yet connected: with the settings of a client, or to an address. */
 export function openClient(source: RedisClient | RedisAddress): RedisClient {

@@ -1,6 +1,6 @@
 import { QueueError } from '../../errors.js';
 import { priorityRefused } from '../common.js';
-import { openClient, type RedisAddress, type RedisClient } from './client.js';
+import { isReady, openClient, type RedisAddress, type RedisClient } from './client.js';
 import type { Script } from './script.js';
 
 /** How long a call waits for a connection to come up, before it fails. */
@@ -85,7 +85,7 @@ export class RedisConnection {
   /** The client, if it can be used at once: a promise would only be waited for. */
   #connected(): RedisClient | undefined {
     this.#closing.signal.throwIfAborted();
-    return this.#client?.status === 'ready' ? this.#client : undefined;
+    return this.#client !== undefined && isReady(this.#client) ? this.#client : undefined;
   }
 
   /** The client, connected. */
@@ -93,7 +93,7 @@ export class RedisConnection {
     this.#closing.signal.throwIfAborted();
     this.#client ??= openClient(this.#source);
     const client = this.#client;
-    if (client.status !== 'ready') {
+    if (!isReady(client)) {
       // One wait for all calls that come meanwhile.
       this.#connecting ??= becomesReady(client, CONNECT_MS, this.#closing.signal).finally(() => {
         this.#connecting = undefined;
@@ -166,7 +166,7 @@ export async function becomesReady(
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
-  if (client.status === 'ready') return;
+  if (isReady(client)) return;
   await new Promise<void>((resolve, reject) => {
     const stop = (): void => {
       clearTimeout(timer);

@@ -1,4 +1,4 @@
-import { openClient, type RedisAddress, type RedisClient } from './client.js';
+import { isReady, openClient, type RedisAddress, type RedisClient } from './client.js';
 import { becomesReady, closed, refused } from './connection.js';
 
 const CONNECT_MS = 5_000;
@@ -80,7 +80,8 @@ export class RedisListener {
 
   /** Not waited for: a server that hangs must not hold up closing. */
   #unsubscribe(channel: string): void {
-    if (this.#client?.status === 'ready') this.#client.unsubscribe(channel).catch(() => undefined);
+    const client = this.#client;
+    if (client !== undefined && isReady(client)) client.unsubscribe(channel).catch(() => undefined);
   }
 
   get #channels(): string[] {
@@ -120,7 +121,7 @@ export class RedisListener {
   }
 
   async #check(client: RedisClient): Promise<void> {
-    if (client.status !== 'ready' || this.#closing.signal.aborted) return;
+    if (!isReady(client) || this.#closing.signal.aborted) return;
     const channels = this.#channels;
     if (channels.length === 0) return;
     let timer: NodeJS.Timeout | undefined;

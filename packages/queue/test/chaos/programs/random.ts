@@ -103,6 +103,7 @@ async function startWorker(): Promise<void> {
     } catch (error) {
       if (!isExpected(error)) throw error;
       await worker.close({ deadline: 0 });
+      await pause(upTo(30)); // else it would hear of nothing, should each attempt be refused at once
     }
   }
 }
