@@ -4,6 +4,7 @@ import { l1Works } from './works/l1-hit.mjs';
 import { l2Works } from './works/l2-hit.mjs';
 import { memoryWork } from './works/memory.mjs';
 import { stampedeWorks } from './works/stampede.mjs';
+import { tagsWork } from './works/tags.mjs';
 import { zipfWork } from './works/zipf.mjs';
 
 export const suite = {
@@ -22,7 +23,7 @@ export const suite = {
     'better-sqlite3',
     'cacache',
   ],
-  works: [...l1Works, ...l2Works, ...stampedeWorks, memoryWork, zipfWork, diskWork],
+  works: [...l1Works, ...l2Works, ...stampedeWorks, tagsWork, memoryWork, zipfWork, diskWork],
   reasons,
   method: [
     'Every case runs in a process of its own; contenders take turns within each round, and each round begins with another one.',
@@ -30,6 +31,7 @@ export const suite = {
     'L2: 5,000 entries of about 140 bytes of JSON, no tier above; time by the clock, the median of slices after two that warm up. Ours, BentoCache and "JSON.parse" hand over objects, raw ioredis the text.',
     '1,000 cold keys: the median of five waves after two that warm up, each with keys of its own.',
     'One cold key: a factory that waits 50 ms; from four processes they all begin when they are told to.',
+    'Tags: every entry carries five, each of them is invalidated once; the median of the five.',
     'Memory: live bytes of the heap and of typed arrays after collection, with keys and values made beforehand, after each entry was read once synchronously.',
     "Disk: bytes in and out, a new store each time, in a folder of the machine's temporary files; the median of all operations but the first hundred; what was written is still in the memory of the system when it is read.",
     'Zipf: read, and set what is not there; one pass in one process from an empty cache, after another cache has warmed up the code; operations a second of processor time.',

@@ -1,11 +1,6 @@
 /** Why a target is missed, as far as it is known: part of the work's name, the rival, the reason. */
 export const reasons = [
   {
-    work: '4 processes: factory calls',
-    rival: /./,
-    why: 'there is no lock across processes yet: each process runs the factory once',
-  },
-  {
     work: 'L2 hit, one at a time',
     rival: /ioredis/,
     why: 'ours reads two keys (the entry and the epoch of the namespace), decodes JSON and goes through time limit and breaker: about 8 µs of processor time more',

@@ -68,6 +68,16 @@ export const adapter = {
     };
   },
 
+  async tagged(contender, { url, maxEntries }) {
+    const { cache, close } = await open({ contender, url, maxEntries });
+    return {
+      close,
+      setMany: (entries, tags) => cache.setMany(entries, { tags }),
+      get: (key) => cache.get(key),
+      invalidate: (tag) => cache.invalidateTags([tag]),
+    };
+  },
+
   async tiered(contender, { url }) {
     const { cache, close } = await open({ contender, url });
     return { close, load: (key, factory) => cache.getOrSet(key, factory) };
