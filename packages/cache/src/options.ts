@@ -117,7 +117,8 @@ export interface CacheOptions<V = unknown> extends NamespaceOptions<V> {
    */
   lock?: { ttl?: Duration } | false;
   /**
-   * Whether L1 hears of invalidations by other processes, when the store can tell of them.
+   * Whether this process hears of invalidations by others, when the store can tell of them: what L1 has of it goes, and
+   * loads in progress are not joined any more.
    * @defaultValue true
    */
   subscribe?: boolean;

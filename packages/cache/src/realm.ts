@@ -39,12 +39,12 @@ export class Realm {
   }
 
   /**
-   * Returns what makes it leave.
-   * @param hasL1 - whether it holds anything that others may invalidate
+   * Returns what makes it leave. It is told what others change also where it has no L1: who comes after a change may not
+   * join a load from before it.
    */
-  join(member: RealmMember, hasL1: boolean): () => void {
+  join(member: RealmMember): () => void {
     this.#members.set(member.scope.prefix, member);
-    if ((hasL1 || this.l3 !== undefined) && this.options.subscribe) {
+    if (this.options.subscribe) {
       this.shared?.listen({
         invalidated: (keys, tags) => this.#invalidated(keys, tags),
         connected: (first) => {

@@ -60,10 +60,7 @@ export class TieredCache implements Cache, RealmMember {
     this.#tiers = new Tiers(realm, scope, options);
     this.#l1 = this.#tiers.l1;
     this.#loads = new Loads(this.#tiers, options.writes, realm.options.clock);
-    this.#leave = [
-      observeCache(this, scope.path.length > 0),
-      realm.join(this, this.#l1 !== undefined),
-    ];
+    this.#leave = [observeCache(this, scope.path.length > 0), realm.join(this)];
   }
 
   getOrSet<T>(key: string, factory: Factory<T>, options: LoadOptions<T> = NO_OPTIONS): Promise<T> {

@@ -126,6 +126,21 @@ describe('between caches on one store', () => {
     }
   });
 
+  it('who comes after a change elsewhere does not join a load from before it, with and without L1', async () => {
+    for (const l1 of [{}, false] as const) {
+      const store = memoryStore();
+      const make = () => createCache({ namespace: 'shared', l2: store, l1 });
+      const [one, two] = [make(), make()];
+      const { factory, started, end } = manualFactory();
+      const early = one.getOrSet('k', factory);
+      await started;
+      await two.set('k', 'new');
+      const late = one.getOrSet('k', async () => 'made again');
+      end('old');
+      expect([await early, await late]).toEqual(['old', 'new']);
+    }
+  });
+
   it('an invalidation empties the L1 of the other, and supersedes its factory', async () => {
     const [one, two] = pair();
     await one.set('k', 'old');
