@@ -108,7 +108,8 @@ describe('queueStoreInvariants', () => {
 
   it('fails a store that takes no notice of its limits', async () => {
     const heedless = storeThat(() => ({ control: async () => undefined }), ['limits']);
-    const [promises, limits] = testsOf((all) => queueStoreInvariants(all, heedless)).values();
+    const define = (all: ModelRunner): void => queueStoreInvariants(all, heedless, { runs: 500 });
+    const [promises, limits] = testsOf(define).values();
     await expect(promises?.()).resolves.toBeUndefined();
     await expect(limits?.()).rejects.toThrow('Property failed');
   });
