@@ -134,13 +134,7 @@ function downMs(crew: Crew, from: number, to: number): number {
 }
 
 /** What the guide promises at the default settings: a lease of 10 s, a sweep every 2 s, and a poll. */
-const PROMISED_MS = 15_000;
-/** What happens one after the other once a lease is over: a timer, a sweep, a wake-up and a claim. */
-const STEPS = 4;
-
-/** Until when a killed task runs again on a machine that is late by so many milliseconds with everything it does. */
-export const promisedMs = (lateMs: number): number => PROMISED_MS + STEPS * lateMs;
-
+export const PROMISED_MS = 15_000;
 /**
  * How long the tasks of killed processes took to begin again, in milliseconds from the kill: by the store's clock,
  * claims that had not begun yet included.
